@@ -6,7 +6,8 @@ import pytest
 
 from tests.scripted_server import delta, ended
 from webchat.backends import Event
-from webchat.backends.openai.pieces import AnswerReader, Malformed
+from webchat.backends.openai.pieces import AnswerReader
+from webchat.backends.openai.shapes import Malformed
 from webchat.errors import BackendUnavailable, NothingSaid
 
 
@@ -62,6 +63,36 @@ def test_content_may_be_a_list_of_parts(content, reasoning, text):
     assert ("".join(of_kind(pieces, "reasoning")), text_of(pieces)) == (reasoning, text)
     whole = read({"choices": [{"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}]})
     assert whole == pieces
+
+
+def choice(text, index=0, **more):
+    return {"index": index, "finish_reason": None, **more, "delta": {"content": text}}
+
+
+def test_of_several_answers_the_first_is_read():
+    said = [(text, index) for both in zip("Lisbon", "Porto!", strict=True) for index, text in enumerate(both)]
+    turns = [{"model": "m", "choices": [choice(text, index)]} for text, index in said]
+    last = [{"choices": [choice("", 1, finish_reason="length")]}, {"choices": [choice("", 0, finish_reason="stop")]}]
+    reader = AnswerReader()
+    pieces = [piece for chunk in turns if not reader.gather(chunk) for piece in reader.read(chunk)]
+    pieces += [piece for chunk in last for piece in reader.read(chunk)]
+    assert text_of([*pieces, *reader.end()]) == "Lisbon"
+    assert reader.finish_reason == "stop"
+
+
+@pytest.mark.parametrize("indexes", [(0, 1), (1, 0), (None, None), (3, 4)])
+def test_of_several_whole_answers_too(indexes):
+    answers = [{"index": index, "message": {"content": f"{n}"}} for n, index in enumerate(indexes)]
+    assert text_of(read({"choices": answers})) == "0"
+
+
+@pytest.mark.parametrize("more", [{}, {"delta": None}, {"message": {}}])
+def test_a_server_that_completes_texts_is_read(more):
+    chunks = [{"object": "text_completion", "choices": [{"index": 0, "text": text, **more}]} for text in ("Lis", "bon")]
+    assert text_of(read(*chunks, {"choices": [{"text": "", "index": 0, "finish_reason": "stop"}]})) == "Lisbon"
+    assert isinstance(read({"choices": [{"text": ""}]})[-1], NothingSaid)
+    with pytest.raises(Malformed):
+        read({"choices": [{"text": {"a": 1}}, {"text": 7}]}, {"choices": [{"text": 7}]})
 
 
 @pytest.mark.parametrize(
@@ -122,8 +153,10 @@ SILENT = {
     "no choice": ([{"choices": []}], "ended without an answer"),
     "a refusal": (
         [delta(refusal="I can't "), delta(refusal="do that."), ended()],
-        "refuses to answer: “I can't do that.”",
+        "refuses to answer: “I can't do that.” Rephrase your message",
     ),
+    "a refusal without a full stop": ([delta(refusal="No"), ended()], "refuses to answer: “No”. Rephrase"),
+    "a refusal without words": ([delta(refusal="\n<b>"), ended()], "refuses to answer. Rephrase your message"),
     "a refusal as a part": (
         [delta(content=[{"type": "refusal", "refusal": "No."}]), ended()],
         "refuses to answer: “No.”",
@@ -167,7 +200,7 @@ def test_what_came_beside_text_is_a_note():
     pieces = read(delta(content="Let me look."), delta(tool_calls=[CALL]), delta(refusal="No."), ended("tool_calls"))
     assert text_of(pieces) == "Let me look."
     assert of_kind(pieces, "note") == [
-        "The model refused to continue: “No.”.",
+        "The model refused to continue: “No.”",
         "The model also asked for the tool “get_weather”, and this chat has no tools for it.",
     ]
 

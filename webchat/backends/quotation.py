@@ -19,6 +19,11 @@ def quoted(said: str, secrets: Iterable[str] = (), most: int = QUOTED_CHARACTERS
     return f"“{text[:most]}{'…' if len(text) > most else ''}”"
 
 
+def sentence(words: str) -> str:
+    """The words with a full stop, unless they end with a quotation that has one."""
+    return words if re.search(r"[.!?…。！？]”?$", words) else f"{words}."
+
+
 def without(secrets: Iterable[str], text: str) -> str:
     """The text without these secrets."""
     for secret in secrets:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from webchat.backends.quotation import quoted, without
+from webchat.backends.quotation import quoted, sentence, without
 from webchat.errors import BackendUnavailable
 
 AUTH_REQUIRED = -32000
@@ -20,7 +20,7 @@ NO_SESSION = "{} did not start a session within {:.0f} seconds. Try again, or re
 NO_ID = "{} gave the new session no unique id, so it cannot be used. Update the agent, or choose another."
 NO_ANSWER = "{} does not respond. Try again later."
 TOO_MUCH = "{} sent more data at once than an answer can have. Try again, or ask for less."
-REFUSED = "The agent refused{}"
+REFUSED = "The agent refused"
 NOTES = {
     "max_tokens": "The answer was cut off: the model's length limit was reached.",
     "max_turn_requests": "The answer was cut off: the agent reached its limit of model requests per answer.",
@@ -67,7 +67,9 @@ def of_error(error: AgentError, name: str, secrets: Sequence[str]) -> BackendUna
 def of_refusal(text: str, secrets: Sequence[str]) -> BackendUnavailable:
     """The message for a prompt that the agent refused after this text."""
     said = quotation(text, secrets)
-    return BackendUnavailable(REFUSED.format(f": {said}" if said else " to answer this. Rephrase your message."))
+    return BackendUnavailable(
+        sentence(f"{REFUSED}: {said}") if said else f"{REFUSED} to answer this. Rephrase your message."
+    )
 
 
 def quotation(said: str, secrets: Sequence[str]) -> str:

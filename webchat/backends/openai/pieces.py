@@ -7,7 +7,8 @@ from typing import Any
 
 from webchat.backends import Event, Piece
 from webchat.backends.openai.halves import Halves
-from webchat.backends.quotation import quoted
+from webchat.backends.openai.shapes import Malformed, as_name, as_text, mapping, said_in, thought, token_of
+from webchat.backends.quotation import quoted, sentence
 from webchat.backends.reasoning import ReasoningSplitter
 from webchat.errors import BackendUnavailable, NothingSaid
 
@@ -32,23 +33,19 @@ ONLY_REASONED = "The model ended after its reasoning, without an answer. Try aga
 ONLY_REASONED_LONG = (
     "The model reached its length limit while it was still reasoning. Try again, or give it more room for its answer."
 )
-REFUSED = "The model refuses to answer{}. Rephrase your message, or try again."
+REFUSED = "The model refuses to answer"
+REPHRASE = "Rephrase your message, or try again."
 CALLED = "The model asked for {} instead of answering, and this chat has no tools for it. Try again."
-ALSO_REFUSED = "The model refused to continue{}."
+ALSO_REFUSED = "The model refused to continue"
 ALSO_CALLED = "The model also asked for {}, and this chat has no tools for it."
 UNSHOWN = "The answer has a part that cannot be shown here ({})."
 LONGEST_REFUSAL = 2_000
 """Characters of a refusal that are kept."""
 MOST_NAMED = 5
 """Tools that are named in a message at most."""
-MOST_NESTED = 8
-LONGEST_NAME = 200
+UNKNOWN = object()
 _THOUGHTS = ("thinking", "reasoning", "redacted_thinking", "reasoning_text", "summary_text")
 _REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
-
-
-class Malformed(Exception):
-    """The server sent something that is not a chat completion."""
 
 
 class AnswerReader:
@@ -63,6 +60,8 @@ class AnswerReader:
         self.finish_reason = ""
         self.model = ""
         """The model's name in the answer; "" until the server has sent it."""
+        self._index: Any = UNKNOWN
+        """The place of the answer among several."""
         self._usage: Mapping[str, Any] = {}
         self._splitter = ReasoningSplitter()
         self._text_halves, self._reasoning_halves = Halves(), Halves()
@@ -78,7 +77,7 @@ class AnswerReader:
 
         Most chunks are, and processing a text costs the same for one token as for twenty.
         """
-        token = _token_of(chunk) if self.model else ""
+        token = token_of(chunk, self._index) if self.model else ""
         if token:
             self._tokens.append(token)
         return bool(token)
@@ -91,7 +90,7 @@ class AnswerReader:
             yield from self._split(text)
 
     def _split(self, text: str) -> Iterator[Piece]:
-        yield from self._splitter.split(_text(self._text_halves.joined(text)))
+        yield from self._splitter.split(as_text(self._text_halves.joined(text)))
 
     def read(self, chunk: Any) -> Iterator[Piece]:  # noqa: ANN401
         """The pieces of one `chat.completion.chunk`, or of a whole `chat.completion`."""
@@ -99,24 +98,33 @@ class AnswerReader:
         if not isinstance(chunk, dict):
             raise Malformed("chunk")
         if not self.model:
-            self.model = _name(chunk.get("model"))
+            self.model = as_name(chunk.get("model"))
         if usage := chunk.get("usage"):
-            self._usage = _mapping(usage)
+            self._usage = mapping(usage)
         if progress := chunk.get("prompt_progress"):
-            yield from _progress(_mapping(progress))
+            yield from _progress(mapping(progress))
         choices = chunk.get("choices") or []
         if not isinstance(choices, list):
             raise Malformed("choices")
-        for choice in map(_mapping, choices[:1]):
+        if choice := self._first(choices):
             if reason := choice.get("finish_reason"):
-                self.finish_reason = _text(reason)
-            yield from self._said(_mapping(choice.get("delta") or choice.get("message")))
+                self.finish_reason = as_text(reason)
+            yield from self._said(said_in(choice))
+
+    def _first(self, choices: list[Any]) -> Mapping[str, Any]:
+        """The part of the answer in these choices: of several answers (`n`), the one that began first."""
+        for choice in map(mapping, choices):
+            if self._index is UNKNOWN:
+                self._index = choice.get("index")
+            if choice.get("index") == self._index:
+                return choice
+        return {}
 
     def held_back(self) -> Iterator[Piece]:
         """The gathered texts, and text that was held back as the possible beginning of a tag."""
         yield from self.gathered()
         if half := self._text_halves.rest():
-            yield from self._splitter.split(_text(half))
+            yield from self._splitter.split(as_text(half))
         yield from self._splitter.flush()
 
     def end(self) -> Iterator[Piece]:
@@ -133,14 +141,14 @@ class AnswerReader:
         for note in self._notes():
             yield Event("note", note)
         if self._end == "broken":
-            raise BackendUnavailable(BROKEN.format(_name(self.finish_reason)))
+            raise BackendUnavailable(BROKEN.format(as_name(self.finish_reason)))
         if self.finish_reason:
             yield Event("finish", self.finish_reason)
 
     def _said(self, delta: Mapping[str, Any]) -> Iterator[Piece]:
         for name in _REASONING:
             if (reasoning := delta.get(name)) and reasoning is not True:  # some say so that it is switched on
-                yield from self._reasoned(_thought(reasoning))
+                yield from self._reasoned(thought(reasoning))
                 break
         if content := delta.get("content"):
             if isinstance(content, str):
@@ -148,14 +156,14 @@ class AnswerReader:
             else:
                 yield from self._parts(content)
         if refusal := delta.get("refusal"):
-            self._refuse(_text(refusal))
+            self._refuse(as_text(refusal))
         if calls := delta.get("tool_calls"):
             self._note_calls(calls)
         if call := delta.get("function_call"):
             self._note_calls([{"function": call}])
 
     def _reasoned(self, text: str) -> Iterator[Piece]:
-        if text := _text(self._reasoning_halves.joined(text)):
+        if text := as_text(self._reasoning_halves.joined(text)):
             self._has_reasoned = True
             yield Event("reasoning", text)
 
@@ -165,15 +173,15 @@ class AnswerReader:
             if isinstance(part, str):
                 yield from self._split(part)
                 continue
-            kind = _mapping(part).get("type")
+            kind = mapping(part).get("type")
             if kind in _THOUGHTS:
-                yield from self._reasoned(_thought(part))
+                yield from self._reasoned(thought(part))
             elif kind == "refusal":
-                self._refuse(_text(part.get("refusal") or ""))
+                self._refuse(as_text(part.get("refusal") or ""))
             elif isinstance(text := part.get("text"), str):
                 yield from self._split(text)
             elif kind:
-                self._unshown[_name(kind) or "unknown"] = None
+                self._unshown[as_name(kind) or "unknown"] = None
 
     def _refuse(self, text: str) -> None:
         self._refusal = (self._refusal + text)[:LONGEST_REFUSAL]
@@ -181,8 +189,8 @@ class AnswerReader:
     def _note_calls(self, calls: Any) -> None:  # noqa: ANN401
         if not isinstance(calls, list):
             raise Malformed("tool_calls")
-        for number, call in enumerate(map(_mapping, calls)):
-            name = _name(_mapping(call.get("function") or call.get("custom")).get("name"))
+        for number, call in enumerate(map(mapping, calls)):
+            name = as_name(mapping(call.get("function") or call.get("custom")).get("name"))
             place = call.get("index", number)
             place = place if isinstance(place, int) else number
             if name or place not in self._tools:
@@ -191,7 +199,7 @@ class AnswerReader:
     def _why_silent(self) -> str:
         has_reasoned = self._has_reasoned or self._splitter.has_reasoned
         if self._refusal.strip():
-            return REFUSED.format(self._quoted_refusal())
+            return f"{self._with_refusal(REFUSED)} {REPHRASE}"
         if self._called:
             return CALLED.format(self._called)
         if has_reasoned:
@@ -210,7 +218,7 @@ class AnswerReader:
         if self._end in NOTES:
             yield NOTES[self._end]
         if self._refusal.strip():
-            yield ALSO_REFUSED.format(self._quoted_refusal())
+            yield self._with_refusal(ALSO_REFUSED)
         if self._called:
             yield ALSO_CALLED.format(self._called)
         if self._unshown:
@@ -225,37 +233,10 @@ class AnswerReader:
             return "a tool" if self.finish_reason in ("tool_calls", "function_call") else ""
         return f"the tool{'s' if len(named) > 1 else ''} {', '.join(named)}" if named else "a tool"
 
-    def _quoted_refusal(self) -> str:
+    def _with_refusal(self, words: str) -> str:
+        """The sentence of these words and what the model said, if it said anything."""
         said = quoted(self._refusal, most=LONGEST_REFUSAL)
-        return f": {said}" if said else ""
-
-
-def _token_of(chunk: Any) -> str:  # noqa: ANN401
-    """The text of a chunk that contains nothing else; "" for any other chunk."""
-    try:
-        choice = chunk["choices"][0]
-        delta = choice["delta"]
-        token = delta["content"]
-        if choice.get("finish_reason") or chunk.get("usage") or chunk.get("prompt_progress"):
-            return ""
-        if len(delta) > 1 and any(value and name not in ("content", "role") for name, value in delta.items()):
-            return ""
-    except (TypeError, LookupError, AttributeError):
-        return ""
-    return token if isinstance(token, str) else ""
-
-
-def _thought(value: Any, depth: int = 0) -> str:  # noqa: ANN401
-    """The text of reasoning: a string, or a list of parts, which gateways nest."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return "".join(_thought(part, depth + 1) for part in value) if depth < MOST_NESTED else ""
-    if not isinstance(value, dict):
-        raise Malformed(type(value).__name__)
-    names = ("thinking", "text", "summary", "reasoning", "content")
-    found = next((value[name] for name in names if value.get(name)), "")
-    return _thought(found, depth + 1) if depth < MOST_NESTED else ""
+        return sentence(f"{words}: {said}" if said else words)
 
 
 def _progress(progress: Mapping[str, Any]) -> Iterator[Event]:
@@ -266,27 +247,3 @@ def _progress(progress: Mapping[str, Any]) -> Iterator[Event]:
     if total > cache:
         done = min(max((processed - cache) / (total - cache), 0.0), 1.0)
         yield Event("status", "Reading the conversation", progress=done)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:  # noqa: ANN401
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise Malformed(type(value).__name__)
-    return value
-
-
-def _name(value: Any) -> str:  # noqa: ANN401
-    """A name to show, "" if the value is not one."""
-    return value[:LONGEST_NAME] if isinstance(value, str) and value.isprintable() else ""
-
-
-def _text(value: Any) -> str:  # noqa: ANN401
-    """JSON can contain a lone surrogate, which cannot be encoded in a file."""
-    if not isinstance(value, str):
-        raise Malformed(type(value).__name__)
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return value

@@ -14,9 +14,10 @@ from webchat.backends import Event, HistoryItem, Piece
 from webchat.backends.openai import problems
 from webchat.backends.openai.incoming import AT_REST, Incoming, is_stream
 from webchat.backends.openai.patient import is_agent
-from webchat.backends.openai.pieces import AnswerReader, Malformed
+from webchat.backends.openai.pieces import AnswerReader
 from webchat.backends.openai.retries import Retries, Wait
 from webchat.backends.openai.server import MAX_BODY, MAX_REFUSAL, Server, opening, read
+from webchat.backends.openai.shapes import Malformed
 from webchat.backends.openai.vision import Shown
 from webchat.backends.openai.wire import Wire
 from webchat.errors import BackendUnavailable
