@@ -43,7 +43,6 @@ LONGEST_REFUSAL = 2_000
 """Characters of a refusal that are kept."""
 MOST_NAMED = 5
 """Tools that are named in a message at most."""
-UNKNOWN = object()
 _THOUGHTS = ("thinking", "reasoning", "redacted_thinking", "reasoning_text", "summary_text")
 _REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 
@@ -60,7 +59,7 @@ class AnswerReader:
         self.finish_reason = ""
         self.model = ""
         """The model's name in the answer; "" until the server has sent it."""
-        self._index: Any = UNKNOWN
+        self._index: Any = None
         """The place of the answer among several."""
         self._usage: Mapping[str, Any] = {}
         self._splitter = ReasoningSplitter()
@@ -114,9 +113,9 @@ class AnswerReader:
     def _first(self, choices: list[Any]) -> Mapping[str, Any]:
         """The part of the answer in these choices: of several answers (`n`), the one that began first."""
         for choice in map(mapping, choices):
-            if self._index is UNKNOWN:
-                self._index = choice.get("index")
-            if choice.get("index") == self._index:
+            index = choice.get("index")
+            self._index = index if self._index is None else self._index
+            if index in (None, self._index):
                 return choice
         return {}
 

@@ -25,7 +25,7 @@ def token_of(chunk: Any, index: Any) -> str:  # noqa: ANN401
         delta = choice["delta"]
         token = delta["content"]
         if (
-            choice.get("index") != index
+            choice.get("index", index) != index
             or choice.get("finish_reason")
             or chunk.get("usage")
             or chunk.get("prompt_progress")
