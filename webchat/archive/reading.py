@@ -14,6 +14,7 @@ from webchat.archive.beside import Beside, Together
 from webchat.archive.bounds import MIB, PIECE, Bounds, CountedFile, Stopped, Watch
 from webchat.archive.brought import Brought, Report
 from webchat.archive.elements import fault, skip_blanks
+from webchat.archive.encodings import in_utf8
 from webchat.archive.foreign_pictures import Find
 from webchat.archive.others import UnknownKind
 from webchat.archive.packed import Packed
@@ -59,7 +60,8 @@ def seekable(file: IO[bytes], watch: Watch) -> Iterator[IO[bytes]]:
 
 def _conversations(file: IO[bytes], report: Report, watch: Watch, beside: Beside) -> Iterator[Brought]:
     def read_one(inner: IO[bytes], where: str, find: Find) -> Iterator[Brought]:
-        return _unpacked(inner, where, report, watch.bounds, find)
+        with in_utf8(inner, watch.count) as text:
+            yield from _unpacked(text, where, report, watch.bounds, find)
 
     packed = Packed(report, watch, beside, read_one)
     if packed.is_packed(file):
