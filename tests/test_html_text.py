@@ -22,6 +22,14 @@ from webchat.render.markdown import markdown
         "<p>__init__, __a__b__, _ and a__b are names, ~~so~~ is text</p>",
         "<p>https://x.y/_a_ and (https://x.y/__b) _c_</p>",
         "<p><a href='https://x.y'>https://x.y/_a_</a></p>",
+        "<p>see [text](https://x.y), ![picture](https://x.y/p.png) and [text](/etc)</p>",
+        "<p>[1]: https://x.y</p><p>see [1] and [a][1]</p>",
+        "<p>as [^1] says</p><p>[^1]: a note</p>",
+        "<p>It costs $5, [text](https://x.y), or $6</p>",
+        "<p>&lt;https://x.y&gt; &lt;a@b.c&gt; 10&lt;sup&gt;6&lt;/sup&gt; &amp;lt; &amp;#65; https://x.y/?a=1&amp;lt=2</p>",
+        "<p>&lt;details&gt;&lt;summary&gt;a&lt;/summary&gt;</p><p>b</p><p>&lt;/details&gt;</p>",
+        "<p><a href='https://x.y'>a] [b](https://z.w) c [d</a> e</p>",
+        "<p>f(x)[1](y) and list[int]: a type</p>",
     ],
 )
 def test_its_text_is_shown_as_it_was(html):
@@ -68,6 +76,7 @@ def test_code_without_an_end_and_marks_in_code_lose_no_text(html, text):
 
 
 def test_formulas_keep_their_signs():
+    assert as_markdown("<p>with $x_1$: [x_1](/y)</p>") == "with $x_1$: [x_1\\](/y)"
     assert as_markdown("<p>so $a_1*b_2*c$ and \\(x_1*y*z\\)</p>") == "so $a_1*b_2*c$ and \\(x_1*y*z\\)"
 
 

@@ -13,9 +13,16 @@ _ENDS_OF_CODE = _BLOCKS | {"li", "td", "th"}
 _MARKS = {"strong": "**", "b": "**", "em": "*", "i": "*"}
 _KEPT = {"sup", "sub"}
 """Tags that Markdown has no mark for and that our pages show: without them 10<sup>6</sup> would be 106."""
-_FORMULA = re.compile(r"\$|\\[(\[]")
+_FORMULA = re.compile(
+    r"(\$\$[^$]+\$\$|\$(?!\s)[^$]+(?<!\s)\$(?!\d)|\\\((?:(?!\\[()]).)+\\\)|\\\[(?:(?!\\[\[\]]).)+\\\])"
+)
+_FORMULA_SIGN = re.compile(r"\$|\\[(\[]")
+"""Perhaps one end of a formula whose other end is in another element."""
 _ADDRESS = re.compile(r"((?<![a-z0-9.+-])https?://[^\s<>`]+)", re.IGNORECASE)
-_SIGNS = re.compile(r"[*`]|~~+|(?<!\w)_+|_+(?!\w)|\\(?=[^\w\s])")
+_LINKING = re.compile(r"(?<=\[)\^|\](?=[(\[:])|<(?=[a-z/]|\Z)|&(?=#?\w+;)", re.IGNORECASE)
+"""Signs of links, definitions, tags and entities; "<" may also stand before an address."""
+_SIGNS = re.compile(rf"[*`]|~~+|(?<!\w)_+|_+(?!\w)|\\(?=[^\w\s])|{_LINKING.pattern}", re.IGNORECASE)
+_SIGNS_IN_LINKS = re.compile(rf"[\[\]]|{_SIGNS.pattern}", re.IGNORECASE)
 _FIRST_SIGN = re.compile(r"(\s*\d*)([#>+-]|(?<=\d)[.)])(?=[ #])")
 
 
@@ -160,12 +167,17 @@ def _literal(text: str, *, is_first: bool, is_linked: bool) -> str:
 
     Formulas need their signs as they are, and so do addresses, which become links unless the text is one already.
     """
-    if _FORMULA.search(text):
-        return text
-    pieces = [text] if is_linked else _ADDRESS.split(text)
-    pieces[::2] = [_SIGNS.sub(lambda signs: re.sub(r"(?=.)", r"\\", signs[0]), piece) for piece in pieces[::2]]
+    pieces = _FORMULA.split(text)
+    pieces[::2] = [_escaped(piece, is_linked=is_linked) for piece in pieces[::2]]
     text = "".join(pieces)
     return _FIRST_SIGN.sub(r"\1\\\2", text, count=1) if is_first and _FIRST_SIGN.match(text) else text
+
+
+def _escaped(text: str, *, is_linked: bool) -> str:
+    signs = _LINKING if _FORMULA_SIGN.search(text) else _SIGNS_IN_LINKS if is_linked else _SIGNS
+    pieces = [text] if is_linked else _ADDRESS.split(text)
+    pieces[::2] = [signs.sub(lambda found: re.sub(r"(?=.)", r"\\", found[0]), piece) for piece in pieces[::2]]
+    return "".join(pieces)
 
 
 def _code_span(text: str) -> str:
