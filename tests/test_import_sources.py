@@ -5,13 +5,18 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import zipfile
 
 import pytest
+from bs4 import BeautifulSoup
 
 from tests.foreign import chatgpt, claude, open_webui
-from webchat.chat.message import history
+from webchat.archive.foreign import link
+from webchat.archive.sources.chatgpt_canvas import Canvas
+from webchat.chat.message import File, history
 from webchat.chat.parts import Diff, Note, Output, Reasoning, Text, ToolCall
+from webchat.render.markdown import markdown
 
 
 @pytest.fixture
@@ -56,7 +61,7 @@ def test_chatgpt_tells_what_was_thought_searched_and_cited(bring_in):
             "c1", "web.run", "search", "done", 'search("kite")', (Output("Kites are toys."), Output(" And birds."))
         ),
         Note("Thought for 5 seconds"),
-        Text(r"A kite ([Kites \[2026\]](<https://kites.example/a?b=1>))."),
+        Text("A kite ([Kites [2026]](<https://kites.example/a?b=1>))."),
     )
     assert (answer.content, answer.model) == (answer.parts[-1].text, "gpt-5")
 
@@ -210,3 +215,56 @@ def test_what_cannot_be_read_is_told_by_file_and_reason_in_few_lines(manager, cl
         f"{name}: each of 50 conversations (conversation 1, conversation 2, conversation 3 and 47 more): it is damaged."
         for name in ("first.json", "second.json")
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("document", "Plan.md"), ("code/python", "Plan.py"), ("code/html", "Plan.html"), ("", "Plan.txt")],
+)
+def test_a_canvas_is_named_after_its_type(kind, name):
+    document = json.dumps({"name": "Plan", "type": kind, "content": "# Kites"})
+    assert Canvas().file("canmore.create_textdoc", document) == File(name, "# Kites")
+
+
+def cited(number, title, start=None):
+    about = {
+        "type": "webpage",
+        "title": title,
+        "url": f"https://{title}.example/",
+        "extra": {"cited_message_idx": number},
+    }
+    return {"start_ix": start, "end_ix": None if start is None else start + 10, "metadata": about}
+
+
+@pytest.mark.parametrize(
+    ("text", "metadata", "shown"),
+    [
+        ("So【3†source】【5†source】.", {"citations": [cited(3, "a"), cited(5, "b")]}, "So (A) (B)."),
+        (":::writing{a}\nSo【3†source】", {"citations": [cited(None, "a", 16)]}, "So (A)"),
+        ("😀 So【3†source】.", {"citations": [cited(3, "a", 5)]}, "😀 So (A)."),
+        ("So【3†source】, or【4:0†source】, or【7†L3-L12】.", {}, "So, or, or."),
+        ("So【9†report.pdf】.", {}, "So (report.pdf)."),
+        (
+            "So【9†source】.",
+            {"citations": [{"metadata": {"type": "file", "name": "a.pdf"}, "start_ix": 2}]},
+            "So (a.pdf).",
+        ),
+        ("【注】 stays", {}, "【注】 stays"),
+    ],
+)
+def test_chatgpt_older_marks_are_links_or_are_left_out(bring_in, text, metadata, shown):
+    nodes = [
+        chatgpt.node("q", None, "user", chatgpt.said("What is 【3†source】?")),
+        chatgpt.node("a", "q", "assistant", chatgpt.said(text), metadata=metadata),
+    ]
+    (messages,) = bring_in([{"title": "M", "id": "m", "mapping": {node["id"]: node for node in nodes}}]).values()
+    links = {"A": "[a](<https://a.example/>)", "B": "[b](<https://b.example/>)"}
+    assert messages[0].content == "What is 【3†source】?"
+    assert messages[1].content == re.sub(r"\b[AB]\b", lambda found: links[found[0]], shown)
+
+
+@pytest.mark.parametrize("title", ["[PDF] A title", "a] [b](x) [c", "a [b](https://x.y) c", "[x", "a\\", "[[a]] b"])
+def test_a_title_with_brackets_is_the_text_of_its_link(title):
+    shown = BeautifulSoup(markdown(f"({link(title, 'https://x.y/')})"), "html.parser")
+    assert [(found.get_text(), found["href"]) for found in shown.select("a")] == [(title, "https://x.y/")]
+    assert shown.get_text().strip() == f"({title})"

@@ -33,7 +33,7 @@ _ENDINGS = {
 def named(title: str, kind: str, otherwise: str = "txt") -> str:
     """A file's name: the title, with the language's or media type's extension if it has none."""
     name = re.sub(r"[/\\]", "-", one_line(title))[:LONGEST_FILE_NAME] or "document"
-    if re.search(r"\.\w{1,8}$", name):
+    if re.search(r"\.(?!\d+$)\w{1,8}$", name):
         return name
     guessed = (mimetypes.guess_extension(kind) or "").removeprefix(".") if "/" in kind else kind.lower()
     ending = _ENDINGS.get(kind.lower(), guessed)

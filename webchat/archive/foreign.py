@@ -30,6 +30,7 @@ MOST_OF_A_TITLE = 10 * LONGEST_TITLE
 """Characters of a title to read, before white space and control characters are removed."""
 _OURS = uuid.UUID("5d3a1c1e-6f0b-4b43-9a55-7a1f0c2d9b10")
 """The namespace for the ids of imported sessions, which are the same with each import."""
+_BALANCED = re.compile(r"[^\[\]]*+(?:\[[^\[\]]*+\][^\[\]]*+)*+")
 _WEB = re.compile(r"https?://[^\s<>]+")
 
 
@@ -126,8 +127,16 @@ def shown_title(title: str) -> str:
 
 def link(title: str, url: str) -> str:
     """A Markdown link; only the title if it is not a web address."""
-    shown = re.sub(r"([\\\[\]])", r"\\\1", one_line(title[:LONGEST_TITLE])) or url
+    shown = _in_a_link(one_line(title[:LONGEST_TITLE])) or url
     return f"[{shown}](<{url}>)" if _WEB.fullmatch(url) else shown
+
+
+def _in_a_link(title: str) -> str:
+    """The title without what would end the link's text early. Two escaped brackets would begin and end a formula."""
+    title = title.replace("\\", "\\\\")
+    if _BALANCED.fullmatch(title) and "](" not in title:
+        return title
+    return title.replace("[", "&#91;").replace("]", "&#93;")
 
 
 def sources_of(found: Iterable[tuple[str, str]]) -> tuple[Text, ...]:

@@ -9,7 +9,7 @@ from webchat.archive.foreign import Conversation
 from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.lenient import Table, as_text, first_text, rows, table, text
 from webchat.archive.sources.chatgpt_canvas import Canvas
-from webchat.archive.sources.chatgpt_citations import with_links
+from webchat.archive.sources.chatgpt_citations import with_links, without_marks
 from webchat.chat.message import fenced
 from webchat.chat.parts import Note, Output, Part, Reasoning, Text, ToolCall, ToolKind, ToolStatus
 
@@ -85,7 +85,7 @@ class _Reader:
             recap = text(content.get("content"))
             found.parts = (Note(recap),) if recap else ()
         else:
-            found.content = _said(content, metadata)
+            found.content = without_marks(_said(content, metadata))
 
     def _result(self, found: ForeignNode, message: Table, content: Table, metadata: Table) -> tuple[Part, ...]:
         """Adds a tool's result; pictures that it has drawn are part of the answer."""

@@ -25,7 +25,7 @@ class Canvas:
             return None
         if content := text(document.get("content")):
             self._name = text(document.get("name")) or "document"
-            self._kind = text(document.get("type")).partition("/")[2]
+            self._kind = text(document.get("type")).rpartition("/")[2]
             return File(named(self._name, self._kind), content)
         whole = [row for row in rows(document.get("updates")) if row.get("pattern") in (".*", "[\\s\\S]*")]
         content = text(whole[-1].get("replacement")) if whole else ""

@@ -13,22 +13,34 @@ MOST = 500
 """The most citations of one message that are resolved."""
 _MARK = re.compile("\ue200(\\w*)\ue202?([^\ue200\ue201]*)\ue201")
 _LEFT = re.compile("[\ue200-\ue20f]")
+_SOURCE = re.compile(r"【(\d{1,9})(?::\d{1,9})?†([^【】\n]{1,300})】")
+_SAYS_NOTHING = re.compile(r"\s*(?:source|L\d+(?:-L?\d+)?)\s*", re.IGNORECASE)
 _WRITING = re.compile(r"^:::(?:writing\{[^}\n]*\})?[ \t]*(?:\n|\Z)", re.MULTILINE)
 """The fences around a text meant for copying."""
 
 
 def with_links(said: str, metadata: Table) -> str:
     """The text with links in place of its marks."""
+    if "【" in said:
+        said = _older(said, metadata)
     if ":::writing" in said:
         said = _WRITING.sub("", said)
     if "\ue200" not in said and "【" not in said:
         return said
-    said = _older(said, metadata)
     for reference in islice(rows(metadata.get("content_references")), MOST):
         mark = text(reference.get("matched_text"))
         if mark.startswith(("\ue200", "【")):
             said = said.replace(mark, _linked(reference))
     return _LEFT.sub("", _MARK.sub(_named, said))
+
+
+def without_marks(said: str) -> str:
+    """An answer's text without the marks that nothing resolves; one that names its source becomes that name."""
+    return _SOURCE.sub(_name_in, said) if "【" in said else said
+
+
+def _name_in(mark: re.Match[str]) -> str:
+    return "" if _SAYS_NOTHING.fullmatch(mark[2]) else f" ({mark[2]})"
 
 
 def _linked(reference: Table) -> str:
@@ -56,12 +68,17 @@ def _named(mark: re.Match[str]) -> str:
 
 
 def _older(said: str, metadata: Table) -> str:
-    """Resolves citations given by position, the last one first so that the other positions stay valid."""
-    found = [
-        (row.get("start_ix"), row.get("end_ix"), table(row.get("metadata"))) for row in rows(metadata.get("citations"))
-    ]
-    places = [(start, end, about) for start, end, about in found if type(start) is int and type(end) is int]
-    for start, end, about in sorted(places[:MOST], key=lambda place: place[0], reverse=True):
-        if text(about.get("url")) and 0 <= start < end and said[start:end].startswith("【"):
-            said = f"{said[:start]} ({link(text(about.get('title')), text(about.get('url')))}){said[end:]}"
-    return said
+    """Resolves older citations, which have the position of their mark, and mostly its number too."""
+    by_start: dict[int, str] = {}
+    by_number: dict[str, str] = {}
+    for row in islice(rows(metadata.get("citations")), MOST):
+        about, start = table(row.get("metadata")), row.get("start_ix")
+        if shown := link(first_text(about, "title", "name"), text(about.get("url"))):
+            by_start.setdefault(start if type(start) is int else -1, shown)
+            by_number.setdefault(str(table(about.get("extra")).get("cited_message_idx")), shown)
+
+    def resolved(mark: re.Match[str]) -> str:
+        shown = by_start.get(mark.start()) or by_number.get(mark[1])
+        return f" ({shown})" if shown else mark[0]
+
+    return _SOURCE.sub(resolved, said)
