@@ -12,6 +12,11 @@ UNTIL = """async () => {
   }
   return true;
 }"""
+WORD_STAYS = """() => {
+  const { setTimeout } = window;
+  window.setTimeout = (act, time, ...more) => time === 1500 ? 0 : setTimeout(act, time, ...more);
+}"""
+"""What a button says for a moment after it was pressed stays: a busy machine could miss it."""
 BOX = "box => ({top: box.getBoundingClientRect().top, bottom: box.getBoundingClientRect().bottom})"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.chat_page import WORD_STAYS
 from tests.scripted_server import says
 
 pytestmark = pytest.mark.browser
@@ -17,6 +18,7 @@ def chat(serve_model, model, visit):
     model.script(says(ANSWER))
     chat = visit(serve_model(), permissions=["clipboard-read", "clipboard-write"])
     chat.asked("how?\n  And *why*?")
+    chat.page.evaluate(WORD_STAYS)
     return chat
 
 
@@ -35,6 +37,7 @@ def test_a_formula_is_copied_as_its_source(serve_model, model, visit):
     model.script(says("So\n\n\\[ \\sqrt{x} \\]"))
     chat = visit(serve_model(), permissions=["clipboard-read", "clipboard-write"])
     chat.asked("how?")
+    chat.page.evaluate(WORD_STAYS)
     expect(chat.answer.locator("math")).to_be_visible()
     chat.answer.locator(".formula").hover()
     chat.answer.locator(".formula").get_by_role("button", name="Copy").click()

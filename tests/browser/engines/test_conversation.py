@@ -6,6 +6,7 @@ import pytest
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+from tests.browser.chat_page import WORD_STAYS
 from tests.browser.engines.tab import ANSWER, FIELD, MESSAGE, QUESTION
 from tests.browser.past import sessions_from_before
 from tests.scripted_server import ended, says, sends
@@ -23,9 +24,9 @@ def test_the_first_message_starts_a_session_on_the_same_page(serve, visit):
     assert tab.texts() == ["What is a generator?", "Mock response to: What is a generator?"]
     session_id = tab.driver.current_url.rpartition("/sessions/mock-session-")[2]
     assert session_id[:8] in tab.text("#badge")
-    assert tab.driver.title == "What is a generator? · Amplifier"
+    tab.until("document.title === 'What is a generator? · Amplifier'")
     assert tab.value(FIELD) == ""
-    assert tab.script("document.activeElement.id") == "messageInput"
+    tab.until("document.activeElement.id === 'messageInput'")
     tab.asked("And then?")
     assert tab.count(MESSAGE) == 4
     assert tab.script("window.sameDocument") is True
@@ -116,6 +117,7 @@ def test_an_edited_question_has_two_versions_with_arrows_between_them(serve, vis
     tab.click("form.edit button.primary")
     tab.until_there(f"{ANSWER} .content", "Mock response to: pears")
     tab.until_there(".siblings", "2 / 2")
+    tab.answered()  # nothing moves under the pointer any more
     arrow = ".siblings button.arrow"
     hover(tab, QUESTION)
     tab.click(arrow)
@@ -133,6 +135,7 @@ def written(serve_model, model, visit):
     model.script(says(WRITTEN))
     tab = visit(serve_model())
     tab.asked("how?")
+    tab.script(f"({WORD_STAYS})()")
     return tab
 
 
