@@ -41,7 +41,9 @@ class Proxy:
             # One request per connection: whether it is cut depends on its path.
             head = b""
             while b"\r\n\r\n" not in head:
-                head += client.recv(65536)
+                if not (part := client.recv(65536)):
+                    return  # a browser opens connections in advance, and closes those that it does not need
+                head += part
             is_stream = head.startswith(b"GET /events")
             self.streams += is_stream
             server.sendall(head.replace(b"\r\nConnection: keep-alive", b"\r\nConnection: close"))
