@@ -179,6 +179,19 @@ def test_a_deletion_is_undone(chat):
     expect(chat.rows).to_have_count(3)
 
 
+def test_a_deletion_is_shown_although_another_rows_menu_has_been_opened_meanwhile(chat):
+    held = []
+    chat.page.route("**/delete", lambda route: held.append(route), times=1)
+    managed(chat, "pears").get_by_role("menuitem", name="Delete").click()
+    chat.wait_for(held)
+    opened(chat, "apples")
+    expect(chat.page.get_by_role("menuitem", name="Rename")).to_be_focused()
+    held[0].continue_()
+    expect(chat.page.get_by_role("button", name="Undo")).to_be_visible()
+    chat.page.keyboard.press("Escape")
+    expect(chat.rows).to_have_count(2)
+
+
 def test_undo_goes_after_ten_seconds_and_the_trash_has_it_still(chat):
     managed(chat, "apples").get_by_role("menuitem", name="Delete").click()
     undo = chat.page.locator(".undo")

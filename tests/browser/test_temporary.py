@@ -109,6 +109,19 @@ def test_deleted_it_makes_way_for_the_welcome(chat):
     expect(chat.page.locator("#sessionList")).to_contain_text("No sessions yet")
 
 
+def test_deleted_it_makes_way_for_the_welcome_although_the_stream_is_quicker(chat):
+    chat.asked("about kettles")
+    held = []
+    chat.page.route("**/delete", lambda route: held.append(route), times=1)
+    chat.page.get_by_role("button", name="Delete for good").click()
+    chat.wait_for(held)
+    answer = held[0].fetch()
+    expect(chat.page.get_by_role("heading", name="This temporary chat has ended")).to_be_visible()
+    held[0].fulfill(response=answer)
+    expect(chat.page.get_by_role("heading", name="What can I help with?")).to_be_visible()
+    expect(chat.page).to_have_url(chat.base + "/")
+
+
 @pytest.mark.parametrize("way", ["the stream", "a message"])
 def test_files_that_were_chosen_stay_when_it_ends_elsewhere(chat, way):
     chat.asked("about kettles")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.browser.chat_page import WORD_STAYS
-from tests.browser.engines.tab import ANSWER, FIELD, MESSAGE, QUESTION
+from tests.browser.engines.tab import ANSWER, FIELD, MESSAGE, PATIENCE, QUESTION
 from tests.browser.past import sessions_from_before
 from tests.scripted_server import ended, says, sends
 
@@ -171,8 +173,9 @@ def test_chosen_files_go_with_a_message(serve, visit, tmp_path):
 
 
 def hover(tab, css: str) -> None:
-    """A message's footer is visible while the pointer is over it."""
-    ActionChains(tab.driver).move_to_element(tab.element(css)).perform()
+    """A message's footer is visible while the pointer is over it. If it is swapped away meanwhile, find it again."""
+    wait = WebDriverWait(tab.driver, PATIENCE, 0.03, [StaleElementReferenceException])
+    wait.until(lambda driver: ActionChains(driver).move_to_element(tab.element(css)).perform() or True)
 
 
 def pasted(tab) -> str:

@@ -10,7 +10,8 @@ from tests.scripted_server import ended, sends
 
 pytestmark = pytest.mark.browser
 
-FRAME = "document.querySelector('iframe.reply-frame').contentDocument.body.textContent"
+FRAME_DOCUMENT = "document.querySelector('iframe.reply-frame').contentDocument"
+FRAME = f"{FRAME_DOCUMENT}.body.textContent"
 
 
 @pytest.fixture
@@ -37,7 +38,8 @@ def test_a_message_is_sent_and_its_answer_streams_in_its_frame(serve_model, mode
     tab.until(f"{FRAME}.includes('One <two>')")
     assert "three" not in tab.script(FRAME)
     gates[0].set()
-    tab.until(f"{FRAME}.includes('The answer is complete')")
+    # Its styles have come, too: they would move the link while it is clicked.
+    tab.until(f"{FRAME}.includes('The answer is complete') && {FRAME_DOCUMENT}.readyState === 'complete'")
     tab.driver.switch_to.frame(tab.element("iframe.reply-frame"))
     tab.element("a").click()
     tab.driver.switch_to.default_content()
