@@ -252,6 +252,14 @@ def test_a_formula_has_no_style_attributes():
     assert 'mathcolor="#FF0000"' in (mathml(r"\textcolor{red}{x}", display=False) or "")
 
 
+def test_a_line_is_as_long_as_what_it_is_above_or_below():
+    soup = soup_of(r"$\overline{AB} + \underline{x_1\overline{y}} + \vec{v} + \overline{\hat{z}}$")
+    assert [each.get_text() for each in soup.select("mrow.line-above")] == ["AB", "y", "z\u02c6"]
+    assert [each.get_text() for each in soup.select("mrow.line-below")] == ["x1y"]
+    assert "\u0332" not in soup.math.semantics.mrow.get_text()
+    assert len(soup.select("mover")) == 2
+
+
 # While an answer grows
 
 

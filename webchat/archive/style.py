@@ -54,6 +54,7 @@ mtd.joined-left { padding-left: 0; } mtd.joined-right { padding-right: 0; } mtd.
 mtd.apart, mtd.right.joined-right:not(:first-child) { padding-left: 1em; } mspace.closer { margin-left: -0.1667em; }
 .line-above { border-top: 0.05em solid; } .line-below { border-bottom: 0.05em solid; }
 .line-left { border-left: 0.05em solid; } .line-right { border-right: 0.05em solid; }
+mrow:is(.line-above, .line-below) { padding-block: 0.1em; }
 .boxed { border: 0.05em solid; padding: 0.2em 0.35em; }
 .struck { background: linear-gradient(to top right, transparent 48%, currentcolor 49% 51%, transparent 52%); }
 @media print {

@@ -19,7 +19,7 @@ _CLASSES = {
     "li": {"task-list-item"},
     "ul": {"contains-task-list"},
     "ol": {"contains-task-list"},
-    "mrow": {"boxed", "struck"},
+    "mrow": {"boxed", "struck", "line-above", "line-below"},
     "mspace": {"closer"},
     "mtable": _CELL,
     "mtd": _CELL,

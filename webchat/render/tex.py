@@ -129,6 +129,11 @@ _ENCLOSED = (
 """Replaces an element that only one browser supports."""
 
 
+_LINE = '<mo stretchy="true">\u0332</mo>'
+"""The library's line above or below something: few fonts have one that is longer than a letter."""
+_LINED = re.compile(rf"(?:{_LINE})?</(mover|munder)>|<(mover|munder)(?: [^>]*)?>")
+
+
 def mathml(tex: str, *, display: bool) -> str | None:
     """The formula with its source as an annotation; None if it is invalid, too long, or nested too deeply."""
     if len(tex) > LONGEST or TURNING.search(tex) or _DEFINES.search(tex) or _depth(tex) > DEEPEST:
@@ -144,6 +149,7 @@ def mathml(tex: str, *, display: bool) -> str | None:
     shown = _STYLE.sub(_without_style, rest.removesuffix("</math>"))
     for pattern, replacement in _ENCLOSED:
         shown = pattern.sub(replacement, shown)
+    shown = _lined(shown) if _LINE in shown else shown
     source = f'<annotation encoding="application/x-tex">{escapeHtml(tex.strip())}</annotation>'
     return f"{begin}><semantics><mrow>{shown}</mrow>{source}</semantics></math>"
 
@@ -203,6 +209,22 @@ def _elements(html: str) -> int:
         depth += 0 if alone else -1 if closing else 1
         most = max(most, depth)
     return most
+
+
+def _lined(html: str) -> str:
+    """Lines drawn as borders, which are as long as what they belong to."""
+    pieces, opened, done = list[str](), list[int](), 0
+    for tag in _LINED.finditer(html):
+        pieces += (html[done : tag.start()], tag[0])
+        done = tag.end()
+        if tag[2]:
+            opened.append(len(pieces) - 1)
+            continue
+        begin = opened.pop()
+        if tag[0].startswith(_LINE):
+            side = "above" if tag[1] == "mover" else "below"
+            pieces[begin], pieces[-1] = f'<mrow class="line-{side}">', "</mrow>"
+    return "".join([*pieces, html[done:]])
 
 
 def _without_style(found: re.Match[str]) -> str:
