@@ -131,10 +131,10 @@ class ChatPage:
         self.page.mouse.wheel(0, -pixels)
         self.until(f"Math.abs(document.documentElement.scrollTop - {target}) < 1")
 
-    def wait_for(self, held: list[Route]) -> None:
-        """Wait until a route has put a held request into this list."""
+    def wait_for(self, held: list[Route], count: int = 1) -> None:
+        """Wait until a route has put a held request into this list, or so many."""
         for _ in range(1500):
-            if held:
+            if len(held) >= count:
                 return
             self.page.evaluate("new Promise((next) => setTimeout(next, 20))")
         raise AssertionError("no request came")

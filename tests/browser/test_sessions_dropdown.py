@@ -80,6 +80,21 @@ def test_choosing_a_row_resumes_that_session_in_one_swap(two_sessions):
     expect(chat.panel.locator("[aria-current]")).to_have_count(1)
 
 
+def test_of_two_that_were_chosen_the_later_one_is_shown_however_slow_the_first(serve, visit, home):
+    sessions_from_before(home, "apples", "pears", "plums")
+    chat = visit(serve(*QUICK))
+    held = []
+    chat.page.route("**/resume", lambda route: held.append(route))
+    chat.open_sessions()
+    for count, title in enumerate(("apples", "pears"), start=1):
+        chat.rows.filter(has_text=title).click()
+        chat.wait_for(held, count)
+    for route in held:
+        route.fulfill(response=route.fetch())
+    expect(chat.page).to_have_title("pears · Amplifier")
+    expect(chat.badge).to_have_attribute("data-connected", "true")
+
+
 def test_a_resumed_session_goes_on(two_sessions):
     chat = two_sessions
     chat.open_sessions()
