@@ -21,7 +21,7 @@ from webchat.replies.posted import Posted
 from webchat.replies.queue_items import MOST
 from webchat.storage import storage_at
 
-PATIENCE = 10
+PATIENCE = 30
 
 
 @pytest.fixture
@@ -63,6 +63,11 @@ def said(manager, session_id):
 
 def waiting(manager, session_id):
     return [item.text for item in manager.queue.items(session_id)]
+
+
+def when_one_waits(manager, session_id, then):
+    """Call `then` in another thread once a message waits."""
+    threading.Thread(target=lambda: (until(lambda: waiting(manager, session_id)), then()), daemon=True).start()
 
 
 def until_answered(manager, session_id, text):
@@ -413,7 +418,7 @@ OTHER = """
     backend.plays("first", gate)
     session_id = manager.create_session().session_id
     posted = manager.post_message(session_id, "one")
-    posted.wait_for_text(10)
+    posted.wait_for_text(30)
     print(session_id)
     sys.stdin.readline()
     gate.set()
@@ -565,20 +570,21 @@ class TestRoutes:
             refused = client.post(path, data={"message": "two"}, headers=JSON)
             assert (refused.status_code, "Still answering" in refused.json["error"]) == (409, True)
         assert client.post(f"{asked}/messages", data={"message": "x", "queue": "no"}, headers=JSON).status_code == 400
-        threading.Timer(0.05, gate.set).start()
+        when_one_waits(manager_of(client), asked.rpartition("/")[2], gate.set)
         answer = client.post(f"{asked}/messages", data={"message": "two", "queue": "on"}, headers=JSON)
         assert (answer.status_code, answer.json["response"]) == (200, "You said: two")
 
     @pytest.mark.parametrize("face", ["text/plain", "text/event-stream"])
     def test_a_stream_comes_when_its_turn_does(self, client, asked, gate, face):
-        threading.Timer(0.05, gate.set).start()
+        when_one_waits(manager_of(client), asked.rpartition("/")[2], gate.set)
         fields = {"message": "two", "queue": "on"}
         answer = client.post(f"{asked}/messages", data=fields, headers={"Accept": face})
         assert (answer.status_code, "You said: two" in answer.text) == (200, True)
 
     def test_a_script_is_told_if_its_turn_does_not_come(self, client, backend, gate):
-        url = f"/sessions/{begin(manager_of(client), backend, gate, BackendUnavailable())}"
-        threading.Timer(0.05, gate.set).start()
+        session_id = begin(manager_of(client), backend, gate, BackendUnavailable())
+        url = f"/sessions/{session_id}"
+        when_one_waits(manager_of(client), session_id, gate.set)
         answer = client.post(f"{url}/messages", data={"message": "two", "queue": "on", "key": "k"}, headers=JSON)
         assert (answer.status_code, "was not sent" in answer.json["error"]) == (409, True)
         assert [item["key"] for item in queued(client, url)] == ["k"]
