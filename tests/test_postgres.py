@@ -194,9 +194,9 @@ class TestALeaseThatWasLost:
     def test_signs_of_life_keep_it(self, two, database):
         one, other = two
         release = one.leases.acquire("s")
-        for _ in range(3):
+        for _ in range(4):  # together longer than a silence that loses it
             with psycopg.connect(database, autocommit=True) as connection:
-                connection.execute("UPDATE webchat.servers SET seen = seen - interval '4 seconds'")
+                connection.execute("UPDATE webchat.servers SET seen = seen - interval '2.5 seconds'")
             seen = one.database.one("SELECT max(seen) FROM webchat.servers")[0]
             end = time.monotonic() + PATIENCE
             while one.database.one("SELECT max(seen) FROM webchat.servers")[0] == seen and time.monotonic() < end:
@@ -515,6 +515,34 @@ def guarded():
         yield running
 
 
+@contextmanager
+def idle_in(storage, monkeypatch):
+    """For a block, how long this thread computes in transactions between two statements, in seconds of CPU time."""
+    execute, transaction = psycopg.Connection.execute, storage.database.transaction
+    idle: list[float] = []
+    last: dict[object, float] = {}
+
+    def measured(connection, *given, **more):
+        if connection in last:
+            idle.append(time.thread_time() - last[connection])
+        done = execute(connection, *given, **more)
+        if connection in last:
+            last[connection] = time.thread_time()
+        return done
+
+    @contextmanager
+    def begin():
+        with transaction() as connection:
+            last[connection] = time.thread_time()
+            yield connection
+            del last[connection]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(psycopg.Connection, "execute", measured)
+        patch.setattr(storage.database, "transaction", begin)
+        yield idle
+
+
 class TestTheAddress:
     def test_the_password_is_in_no_error(self):
         port = free_port()
@@ -602,16 +630,16 @@ class TestTheAddress:
             storage_at(postgres.url("latin"))
 
     def test_a_long_session_is_imported_by_steps_and_no_transaction_stands_idle(self, database, monkeypatch):
-        monkeypatch.setattr(Database, "limits", "SET idle_in_transaction_session_timeout = '200ms'")
         said = [{"role": "user", "content": f"{'word ' * 40}{number}"} for number in range(5_000)]
         data = b"".join(json.dumps(line).encode() + b"\n" for line in said)
-        with closing(storage_at(database)) as storage:
+        with closing(storage_at(database)) as storage, idle_in(storage, monkeypatch) as idle:
             storage.transcripts.put_all({"s": data, "short": data[: data.index(b"\n")], "blank": b"\n\n"})
             assert [storage.export(name) for name in ("s", "short", "blank")] == [
                 data,
                 data[: data.index(b"\n") + 1],
                 b"\n\n",
             ]
+            assert (len(idle) > 3, max(idle) < 0.2) == (True, True), idle
             storage.sessions.insert(row("s"), 0)
             assert len(storage.search.find("word 4999", None, lambda session_id: True, 10).hits) == 1
 
