@@ -11,9 +11,10 @@ import pytest
 
 from tests.acp import agents_in
 from tests.attacks import ESC
+from tests.database import free_port
 from tests.reading import until
 from tests.scripted_server import says
-from tests.terminals import JSON, Terminal, last_messages, whole
+from tests.terminals import JSON, MODEL, Terminal, last_messages, whole
 from tests.terminals import beside as beside
 from tests.terminals import gate as gate
 from tests.terminals import model as model
@@ -224,9 +225,9 @@ def test_it_says_what_it_needs(terminal):
     typing.close()
 
 
-def test_a_server_that_comes_back_is_found_again(serve, model_server, preloaded, chat):
-    first = model_server
-    port = first.url.rpartition(":")[2]
+def test_a_server_that_comes_back_is_found_again(serve, model, preloaded, chat):
+    port = str(free_port())
+    first = serve(*MODEL, "--base-url", model.url, "--port", port)
     typing = chat(at=Terminal(preloaded, ["--url", first.url]))
     typing.says("one")
     typing.until("Hello there.")
