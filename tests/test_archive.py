@@ -182,7 +182,7 @@ def test_an_answer_in_flight_or_left_behind_is_taken_along(manager, backend, hom
     session_id = manager.create_session().session_id
     backend.plays("half an ans", threading.Event())
     posted = manager.post_message(session_id, "question")
-    posted.wait_for_text(5)
+    posted.wait_for_text(30)
     data = exported(manager)
     other = start(tmp_path / "other")
     brought_in(other, data)

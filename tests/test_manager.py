@@ -34,7 +34,7 @@ from webchat.manager import WebChatSessionManager
 from webchat.replies.runner import ReplyRunner
 
 BELOW = "secret detail of the backend"
-PATIENCE = 10
+PATIENCE = 30
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def test_replies_are_counted_by_how_they_ended(client, manager, backend, session
         manager.send_message("two", session_id)
     backend.plays("so far", threading.Event())
     posted = manager.post_message(session_id, "three")
-    posted.wait_for_text(5)
+    posted.wait_for_text(30)
     manager.stop(session_id)
     seen = figures(client)
     assert {status: seen["replies_total", status] for status in ("complete", "failed", "stopped")} == {

@@ -62,7 +62,7 @@ def test_a_first_message_whose_session_was_deleted_makes_a_new_one(manager):
 def test_sent_again_to_another_process_the_whole_answer_is_given(app, manager, backend, home, session_id):
     gate = threading.Event()
     backend.plays("One ", gate, "two.")
-    manager.post_message(session_id, "count", key="k").run.wait_for_text(5)
+    manager.post_message(session_id, "count", key="k").run.wait_for_text(30)
     other = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True}, backend=ScriptedBackend())
     with ThreadPoolExecutor(1) as pool:
         fields = {"message": "count", "key": "k"}
@@ -127,7 +127,7 @@ def test_the_last_answer_is_tried_again_or_taken_along_once(client, manager, ses
 def test_an_answer_is_continued_once(client, backend, manager, session_id, shown):
     backend.plays("You said", threading.Event())
     posted = manager.post_message(session_id, "go")
-    posted.wait_for_text(5)
+    posted.wait_for_text(30)
     manager.stop(session_id)
     for _ in range(2):
         backend.plays(" and on")

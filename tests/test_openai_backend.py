@@ -669,9 +669,9 @@ def test_all_waits_together_have_an_end(server, complaint, waits):
 
 
 def test_a_server_may_give_a_date(server, ask, waits):
-    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=5), usegmt=True)
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
     assert text_of(ask(refuses(429, {}, {"Retry-After": soon}), says("Lisbon"))) == "Lisbon"
-    assert 3 <= sum(waits) <= 5
+    assert 1 < sum(waits) <= 20
 
 
 @pytest.mark.parametrize(

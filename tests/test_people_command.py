@@ -103,7 +103,9 @@ def test_everybody_who_has_something_is_listed_with_how_much(chat, people):
 def test_a_person_is_removed_with_all_that_is_theirs_while_they_are_answered(chat, people, home):
     kept = says(chat, BOB, "Bob stays")
     running = furnish(chat, ADA, WORD)
-    assert WORD in chat.get("/sessions?q=quinq", headers=ADA).text  # which creates the search index
+    # This creates the search index.
+    until(lambda: chat.get("/sessions?q=quinq", headers=ADA | JSON).json()["complete"])
+    assert WORD in chat.get("/sessions?q=quinq", headers=ADA).text
     assert any(WORD.encode() in (data or b"") for name, data in snapshot(home).items() if "search" in name)
     with chat.stream("GET", f"/events?session={running}", headers=ADA) as stream:
         lines = stream.iter_lines()
@@ -334,7 +336,7 @@ def test_a_person_is_removed_from_a_database_and_from_all_its_servers(serve, dat
     one, other = (httpx.Client(base_url=serve(*options).url) for _ in range(2))
     kept = says(one, BOB, "Bob stays")
     running = furnish(one, ADA, WORD)
-    assert f"{WORD}" in other.get("/sessions?q=quinq", headers=ADA).text
+    until(lambda: WORD in other.get("/sessions?q=quinq", headers=ADA).text)
     assert [name for name, data in stored_in(database).items() if WORD.encode() in data] != []
     arguments = ["people", "remove", "adalove", "--yes", "--json", "--database", database]
     result = CliRunner().invoke(main, arguments)

@@ -22,7 +22,7 @@ from webchat.manager import WebChatSessionManager
 from webchat.storage.search_file import LookedAtPart, SearchFile
 
 JSON = {"Accept": "application/json"}
-PATIENCE = 10
+PATIENCE = 30
 
 
 def start(home):

@@ -58,7 +58,7 @@ def test_a_stop_that_the_model_does_not_hear_is_said(manager, backend, monkeypat
     backend.plays("text", end)
     session_id = manager.create_session().session_id
     posted = manager.post_message(session_id, "hello")
-    posted.wait_for_text(10)
+    posted.wait_for_text(30)
     assert posted.run
     posted.run.stop()
     until(lambda: status_of(manager, session_id).startswith("Stopping"))

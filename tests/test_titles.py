@@ -14,7 +14,7 @@ from webchat.manager import WebChatSessionManager
 from webchat.replies.title_text import cleaned
 from webchat.replies.titles import Titles
 
-PATIENCE = 10
+PATIENCE = 30
 
 
 class Model:
