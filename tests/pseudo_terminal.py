@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import struct
 import subprocess
 import termios
@@ -116,6 +117,11 @@ class Typing:
         os.close(self._master)
 
 
+def _at_a_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background processes ignore it
+
+
 def _starting(command: Sequence[str]) -> Start:
     """Starts a command of any kind."""
 
@@ -128,7 +134,7 @@ def _starting(command: Sequence[str]) -> Start:
             cwd=ROOT,
             env=env,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_at_a_terminal,
         )
 
     return start
