@@ -78,7 +78,8 @@ def test_of_an_answer_whose_log_cannot_be_opened_nothing_is_left(manager, monkey
 def test_without_a_descriptor_it_waits_says_so_once_and_goes_on(home):
     with another_process(SERVE, home, 256, 256) as process, ExitStack() as stack:
         port = int(says(process))
-        kept = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}"))
+        stays = httpx.Limits(keepalive_expiry=None)  # by default it would be replaced after five seconds
+        kept = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", limits=stays))
         assert kept.get("/healthz").status_code == 200
         tell(process, "full")
         assert says(process) == "full"
