@@ -111,8 +111,8 @@ def test_sessions_are_listed_resumed_and_picked(chat, beside):
     typing.says("/new")
     typing.until("New session")
     typing.says("a new one")
-    typing.until("› a new one")
-    assert len(beside.get("/sessions", headers=JSON).json()["sessions"]) == 3
+    typing.until("› a new one")  # as it is typed, and once it is saved
+    until(lambda: len(beside.get("/sessions", headers=JSON).json()["sessions"]) == 3)
     typing.says("/delete")
     typing.until("It is in the trash")
     assert len(beside.get("/sessions", headers=JSON).json()["sessions"]) == 2
