@@ -27,7 +27,7 @@ from webchat.errors import BackendUnavailable
 from webchat.models import SMOLLM, EmbeddedModel, models_folder
 from webchat.models.shelf import shelf
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 ROOT = Path(__file__).parent.parent
 
 
@@ -369,7 +369,7 @@ def test_a_history_of_megabytes_is_not_counted_whole():
 
 
 def test_a_model_that_nobody_asks_leaves_the_memory_and_comes_back(stand_in):
-    model = stand_in(idle=0.2)
+    model = stand_in(idle=1.0)
     assert text_of(ask(model, "hello")) == "You said: hello"
     first = process_of(model)
     first.wait(PATIENCE)
@@ -378,7 +378,7 @@ def test_a_model_that_nobody_asks_leaves_the_memory_and_comes_back(stand_in):
 
 
 def test_a_model_that_answers_or_is_never_idle_stays(stand_in):
-    busy, kept, idle = stand_in(idle=0.1), stand_in(), stand_in(idle=0.1)
+    busy, kept, idle = stand_in(idle=1.0), stand_in(), stand_in(idle=1.0)
     asking = Asking(busy, "hang")
     asking.until(lambda: asking.text)
     assert text_of(ask(kept, "hello"))

@@ -79,7 +79,7 @@ def complaint(ask):
 
 
 def model_at(server, **options):
-    options = {"model": "scripted-model", "api_key": KEY, "connect_timeout": 5.0, "read_timeout": 60.0, **options}
+    options = {"model": "scripted-model", "api_key": KEY, "connect_timeout": 30.0, "read_timeout": 60.0, **options}
     return OpenAIModel(server.url, **options)
 
 
@@ -1230,8 +1230,8 @@ print("httpx" in sys.modules)
 
 
 def test_keep_alive_comments_keep_a_slow_answer_alive(ask):
-    answer = sends(*[0.1, b": ping\n\n"] * 7, "Lisbon", ended(), DONE)
-    assert text_of(ask(answer, read_timeout=0.5)) == "Lisbon"
+    answer = sends(*[0.5, b": ping\n\n"] * 6, "Lisbon", ended(), DONE)
+    assert text_of(ask(answer, read_timeout=2.5)) == "Lisbon"
 
 
 def test_the_event_stream_may_name_its_charset(ask):
