@@ -14,6 +14,7 @@ from bs4 import BeautifulSoup
 from tests.acp import agents_in
 from tests.reading import until
 
+pytestmark = pytest.mark.timeout(600)  # a busy machine may take ten seconds for each start of a server
 JSON = {"Accept": "application/json"}
 WORK = (0.3, 2.5)
 """Minimum and maximum seconds that an agent works before the kill."""

@@ -18,6 +18,7 @@ import pytest
 from tests.scripted_server import DONE, Answer, ScriptedServer, ended, says
 from webchat.conventions import SERVER_DIR, WEB_CHAT_SESSIONS_FILENAME
 
+pytestmark = pytest.mark.timeout(600)  # a busy machine may take ten seconds for each start of a server
 WORDS = [f"word-{number} " for number in range(150)]
 BETWEEN_WORDS = 0.004  # seconds
 LONGEST = 0.9  # seconds from a message to the kill
