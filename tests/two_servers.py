@@ -26,6 +26,7 @@ from tests.scripted_server import DONE, Answer, ended
 from tests.tab import OpenTab
 
 JSON = {"Accept": "application/json"}
+NETWORKS = 250
 RECONNECT = 0.5
 """Seconds after which htmx connects a stream again."""
 
@@ -179,14 +180,16 @@ class Network:
     """A separate network for one server, in which this machine has one address. Its packets can be dropped."""
 
     def __init__(self) -> None:
-        number = os.getpid() % 250
+        self._number(os.getpid() % NETWORKS)
+
+    def _number(self, number: int) -> None:
         self.name, self._here, self._there = f"webchat-{number}", f"wch{number}", f"wcs{number}"
         self.host, self.guest = f"10.211.{number}.1", f"10.211.{number}.2"
 
     def make(self) -> None:
         """Skips with a reason if that is not permitted."""
         try:
-            _ip("netns", "add", self.name)
+            self._add()
             _ip("link", "add", self._here, "type", "veth", "peer", "name", self._there, "netns", self.name)
         except (OSError, subprocess.CalledProcessError):
             self.remove()
@@ -196,6 +199,17 @@ class Network:
         _ip("-n", self.name, "address", "add", f"{self.guest}/30", "dev", self._there)
         _ip("-n", self.name, "link", "set", self._there, "up")
         _ip("-n", self.name, "link", "set", "lo", "up")
+
+    def _add(self) -> None:
+        """Make a namespace with a name that no other test has."""
+        for number in range(os.getpid(), os.getpid() + NETWORKS):
+            self._number(number % NETWORKS)
+            try:
+                return _ip("netns", "add", self.name)
+            except subprocess.CalledProcessError:
+                if not Path("/run/netns", self.name).exists():
+                    raise
+        return pytest.skip("all network namespaces are in use")
 
     def cut(self, *, also_questions: bool = True) -> None:
         """From now on, packets in both directions are dropped silently.
