@@ -12,7 +12,7 @@ import pytest
 from webchat.backends import Event, SessionBackend, SessionInfo
 from webchat.errors import SessionEnded, SessionUnknown
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @dataclass(frozen=True)

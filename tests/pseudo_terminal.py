@@ -20,7 +20,7 @@ from tests.processes import ROOT
 Process = ForkedProcess | subprocess.Popen[bytes]
 Start = Callable[[int, Mapping[str, str]], Process]
 """Starts a process at the terminal that is open as this file, with this environment."""
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds."""
 
 

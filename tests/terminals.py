@@ -49,7 +49,7 @@ class Running:
 
     def until(self, text: str) -> None:
         """Wait until it has printed this."""
-        until(lambda: text in self.output + self.errors, patience=20)
+        until(lambda: text in self.output + self.errors, patience=60)
 
     def ctrl_c(self) -> None:
         self.process.send_signal(signal.SIGINT)

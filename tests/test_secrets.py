@@ -100,7 +100,7 @@ class Search:
             messages = self.ask("GET", f"/sessions/{session}", headers=FACES["JSON"]).json()["messages"]
             return messages[-1]["role"] == "assistant" and messages[-1]["status"] not in ("waiting", "streaming")
 
-        until(is_answered, patience=20)
+        until(is_answered, patience=60)
 
 
 @pytest.fixture

@@ -234,7 +234,7 @@ def test_a_server_that_comes_back_is_found_again(serve, model, preloaded, chat):
     first.kill()
     typing.until("Trying again.")
     serve("--backend", "mock", "--port", port)
-    until(lambda: "away" not in typing.text.splitlines()[-1], patience=20)
+    until(lambda: "away" not in typing.text.splitlines()[-1], patience=60)
     typing.says("two")
     typing.until("Mock response to: two")
 
