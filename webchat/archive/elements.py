@@ -217,7 +217,8 @@ class _List:
         if element.strip() and not isinstance(value := self._value(element), Fault):
             self._count += 1
             yield value
-        self._problem(f"the file is damaged or truncated after conversation {self._count}.")
+        where = f" after conversation {self._count}" if self._count else ""
+        self._problem(f"the file is damaged or truncated{where}.")
 
     def _check_rest(self, rest: bytes) -> None:
         while not self._is_inner and (rest or (rest := self._file.read(self._largest_piece))):
