@@ -6,6 +6,7 @@ import re
 from html import unescape
 
 import pytest
+from bs4 import BeautifulSoup
 
 from webchat.archive.html_text import as_markdown
 from webchat.render.markdown import markdown
@@ -61,7 +62,7 @@ def test_an_address_is_a_link_to_itself(address):
         ("<p>Use <code>foo for it.</p><p>All the rest.</p>", "Use `foo for it.`\n\nAll the rest."),
         ("Use <code>foo", "Use `foo`"),
         ("<ul><li><code>a</li><li>b</li></ul>", "- `a`\n- b"),
-        ("<table><tr><td><code>a</td><td>b</td></tr></table>", "| `a` | b"),
+        ("<table><tr><td><code>a</td><td>b</td></tr></table>", "| `a` | b |\n|---|---|"),
         ("<code>a<br>b</code>", "`a b`"),
         ("<code><a href='https://x.y'>x</a></code>", "`x`"),
         ("<a href='https://x.y'>see <code>x</a></code> there", "[see `x`](<https://x.y>) there"),
@@ -73,6 +74,24 @@ def test_an_address_is_a_link_to_itself(address):
 )
 def test_code_without_an_end_and_marks_in_code_lose_no_text(html, text):
     assert as_markdown(html) == text
+
+
+def test_a_table_is_a_table_with_each_cell_on_one_line():
+    html = (
+        "<p>So:</p><table> <thead><tr><th>A</th><th>B|C</th></tr></thead>\n<tbody>\n <tr>\n "
+        "<td><p>one</p><p>two</p></td>"
+        "<td><code>x|y</code><ul><li>a</li><li>b</li></ul></td></tr> <tr><td>3<td># no heading</tr></tbody></table>"
+        "<p>Then.</p>"
+    )
+    shown = BeautifulSoup(markdown(as_markdown(html)), "html.parser")
+    assert [[cell.get_text("/") for cell in row.select("td, th")] for row in shown.select("tr")] == [
+        ["A", "B|C"],
+        ["one/two", "x|y/- a/- b"],
+        ["3", "# no heading"],
+    ]
+    assert [found.get_text() for found in shown.select("p")] == ["So:", "Then."]
+    assert as_markdown("<table><tr><td>a") == "| a |\n|---|"
+    assert as_markdown("<td>a</td><tr>b</table>c") == "a\nb\n\nc"
 
 
 def test_formulas_keep_their_signs():

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from html.parser import HTMLParser
 
 from webchat.chat.message import fenced
 
+DEEPEST = 4
+"""Tables in tables; a deeper one is part of the one around it."""
 _BLOCKS = {"p", "div", "ul", "ol", "table", "blockquote", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "tr"}
 _ENDS_OF_CODE = _BLOCKS | {"li", "td", "th"}
 """Code within a line does not go on beyond these, although its end tag may be missing."""
@@ -34,6 +37,16 @@ def as_markdown(html: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "".join(reader.out)).strip()
 
 
+@dataclass
+class _Table:
+    """An open table: its complete rows, and the cells of the last one."""
+
+    rows: int = 0
+    cells: int = 0
+    around: list[str] | None = None
+    """What was written before the open cell; None if no cell is open."""
+
+
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -43,6 +56,7 @@ class _Reader(HTMLParser):
         self._span: list[str] | None = None
         self._links: list[str | None] = []
         """The addresses of the open links; None for one in code, which has no marks."""
+        self._tables: list[_Table] = []
         self._hidden = 0
 
     def close(self) -> None:
@@ -50,6 +64,8 @@ class _Reader(HTMLParser):
         super().close()
         self._end_span()
         self._end_block()
+        while self._tables:
+            self._end_table()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _ENDS_OF_CODE:
@@ -69,11 +85,11 @@ class _Reader(HTMLParser):
         elif tag == "a":
             self._link(dict(attrs).get("href") or "")
         elif tag in ("td", "th"):
-            self._say("| ")
+            self._cell()
         elif re.fullmatch("h[1-6]", tag):
             self.out.append(f"\n\n{'#' * int(tag[1])} ")
         elif tag in _BLOCKS:
-            self.out.append("\n" if self._lists or tag == "tr" else "\n\n")
+            self._block(tag)
         else:
             self._inline(tag, is_start=True)
 
@@ -90,8 +106,12 @@ class _Reader(HTMLParser):
         elif tag == "a" and self._links:
             self._end_link(self._links.pop())
         elif tag in ("td", "th"):
-            self._say(" ")
-        elif tag in _BLOCKS and not self._lists and tag != "tr":
+            self._end_cell()
+        elif tag == "tr":
+            self._end_row()
+        elif tag == "table" and self._tables:
+            self._end_table()
+        elif tag in _BLOCKS and not self._lists:
             self.out.append("\n\n")
         else:
             self._inline(tag, is_start=False)
@@ -106,6 +126,39 @@ class _Reader(HTMLParser):
         else:
             is_first = not self.out or self.out[-1].endswith("\n")
             self._say(_literal(re.sub(r"\s+", " ", data), is_first=is_first, is_linked=any(self._links)))
+
+    def _block(self, tag: str) -> None:
+        if tag == "tr":
+            self._end_row()
+        self.out.append("\n" if self._lists or tag == "tr" else "\n\n")
+        if tag == "table" and len(self._tables) < DEEPEST:
+            self._tables.append(_Table())
+
+    def _cell(self) -> None:
+        if self._tables:
+            self._end_cell()
+            self._tables[-1].cells += 1
+            self._tables[-1].around, self.out = self.out, []
+
+    def _end_cell(self) -> None:
+        """Write the cell on one line, as Markdown needs it."""
+        if self._tables and (around := self._tables[-1].around) is not None:
+            self._end_block()
+            lines = filter(None, map(str.strip, "".join(self.out).replace("|", "\\|").split("\n")))
+            self._tables[-1].around, self.out = None, around
+            self.out.append(f"| {'<br>'.join(lines)} ")
+
+    def _end_row(self) -> None:
+        self._end_cell()
+        if self._tables and (cells := self._tables[-1].cells):
+            is_first = not self._tables[-1].rows
+            self.out.append("|" + (f"\n|{'---|' * cells}" if is_first else ""))
+            self._tables[-1] = _Table(self._tables[-1].rows + 1)
+
+    def _end_table(self) -> None:
+        self._end_row()
+        self._tables.pop()
+        self.out.append("\n\n")
 
     def _inline(self, tag: str, *, is_start: bool) -> None:
         """A tag within a line; in code all but its text is left out."""
