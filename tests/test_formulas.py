@@ -94,7 +94,24 @@ def test_a_formula_is_found(text, source, display):
 def test_formulas_may_stand_side_by_side():
     assert sources("$x$$y$") == ["x", "y"]
     assert sources(r"so $x_1$$y$$\alpha$, and **$a$$b$**") == ["x_1", "y", r"\alpha", "a", "b"]
+    assert sources("$x$$$y$$, $$x$$$y$, and $$x$$$$y$$") == ["x", "y"] * 3
     assert sources("[$x$$y$](https://a.example)") == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("tex", "rows"),
+    [
+        ("a = b\n\nc = d", ["a=b", "c=d"]),
+        ("\n\na\n \n\n- b\n\n", ["a", "\u2212b"]),
+        (r"\ce{A -> B}" + "\n\n" + r"\ce{C}", ["A⟶B", "C"]),
+        ("\\frac{a}{\n\nb}", []),
+        ("\\left( a\n\nb \\right)", []),
+        ("\\begin{matrix}a\n\nb\\end{matrix}", ["ab"]),
+    ],
+)
+def test_an_empty_line_begins_a_row(tex, rows):
+    soup = soup_of(f"\\[\n{tex}\n\\]")
+    assert [row.get_text() for row in soup.math.select("mtr")] == rows
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,8 @@ def test_the_same_line_again_and_again_does_so(line):
         ("<details>\n<summary>x", "\n</details>"),
         ("$x", "$"),
         ("$1", "$"),
+        ("\\[\nx", "y\n\\]"),
+        ("\\[\nx", "\n\\]"),
         ("# ", "y"),
     ],
 )

@@ -31,7 +31,7 @@ _OF_FORMULAS = re.compile("[0-9A-Za-z\xaa-\u024f\u0370-\u03ff\u1e00-\u1fff\u2100
 _ENDING = re.compile(r"(?:st|nd|rd|th|s)(?!\w)")
 _SEPARATORS = tuple("/.-:=_,;@%&")
 """The ends of a text between two shell variables, such as "HOME/" in "$HOME/$s": no ordinal or plural follows them."""
-_BESIDE = re.compile(r"\$(?![\s$])[^$\n]{1,200}(?<![\s\\])\$(?!\w|\$(?:[\s$]|\Z))")
+_BESIDE = re.compile(r"\$(?![\s$])[^$\n]{1,200}(?<![\s\\])\$(?!\w|\$(?:[\s$]|\Z))|\$\$[^$\n]{1,200}\$\$(?!\$)")
 """A formula that follows another one without a space."""
 _NAME = re.compile("[A-Z_]{2,}")
 _COMMAND = re.compile(r"\\[A-Za-z]{2}")
@@ -110,9 +110,9 @@ def _end_of_dollars(state: StateInline) -> int:
 
 
 def _follows_formula(state: StateInline) -> bool:
-    """Whether another formula between single dollars has just ended: `$x$$y$`."""
+    """Whether another formula between dollars has just ended: `$x$$y$`."""
     last = state.tokens[-1] if state.tokens and not state.pending else None
-    return last is not None and last.type == "formula" and not last.markup.startswith("$$") and last.markup[-1] == "$"
+    return last is not None and last.type == "formula" and last.markup[-1] == "$"
 
 
 def _may_stand_between(before: str, tex: str, after: str) -> bool:

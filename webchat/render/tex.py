@@ -97,6 +97,8 @@ _PLAIN = (
     (re.compile(r"\\text\{([^{}$]*)\$([^{}$]*)\$([^{}$]*)\}"), r"\\text{\1}\2\\text{\3}"),
 )
 """Rewritten before the conversion."""
+_EMPTY_LINE = re.compile(r"(?<=\S)[ \t]*\n\s*\n\s*(?=\S)")
+"""Between two lines of a formula; TeX allows none, and models mean a new row."""
 _DEPTH = re.compile(
     r"\\(?:begin|left)(?![A-Za-z])|\\(?:end|right)(?![A-Za-z])|\\(?:[A-Za-z]+|.)|[{}]|[\s\[\]^_]+|.", re.S
 )
@@ -175,9 +177,20 @@ def _rewritten(tex: str) -> str:
     """The formula rewritten with commands that the library supports."""
     for pattern, replacement in _PLAIN:
         tex = pattern.sub(replacement, tex)
+    stripped = tex.strip()  # so that a run of white space ends before something, and is looked at once
+    if _EMPTY_LINE.search(stripped) and _is_flat(stripped):
+        tex = _EMPTY_LINE.sub(r"\\\\", stripped)
     if r"\begin" not in tex and re.search(r"\\\\|(?<!\\)&", tex):
         return rf"\begin{{aligned}}{tex}\end{{aligned}}" if "&" in tex else rf"\begin{{gathered}}{tex}\end{{gathered}}"
     return tex
+
+
+def _is_flat(tex: str) -> bool:
+    """Whether the formula's lines may become rows: no group or bracket goes on after an empty line."""
+    if r"\begin" in tex or r"\\" in tex:
+        return False
+    parts = [re.findall(r"\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\.|[{}]", part) for part in _EMPTY_LINE.split(tex)]
+    return all(part.count(r"\left") == part.count(r"\right") and part.count("{") == part.count("}") for part in parts)
 
 
 def _depth(tex: str) -> int:
