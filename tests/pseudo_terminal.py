@@ -86,7 +86,7 @@ class Typing:
     def is_as_before(self) -> bool:
         """Whether a shell finds the terminal as it was: its modes, a visible cursor, and no marks around a paste."""
         with self._news:
-            switched = self.raw.count(b"\x1b[?2004h") - self.raw.count(b"\x1b[?2004l")
+            switched = self.raw.rfind(b"\x1b[?2004h") > self.raw.rfind(b"\x1b[?2004l")
             return self.modes == self.modes_before and not (self.screen.cursor.hidden or switched)
 
     def types(self, text: str) -> None:

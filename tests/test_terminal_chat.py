@@ -97,6 +97,35 @@ def test_sigterm_leaves_the_terminal_as_it_was(terminal, model, beside, gate, wh
     typing.close()
 
 
+AS_IT_IS_DRAWN = """
+import os, signal, sys
+from prompt_toolkit.output import vt100
+from webchat.terminal.keyboard import EditedLine, View
+
+flush = vt100.flush_stdout
+
+def flush_and_end(stdout, data):
+    flush(stdout, data)
+    if "2004h" in data:
+        vt100.flush_stdout = flush
+        os.kill(os.getpid(), signal.SIGTERM)
+
+vt100.flush_stdout = flush_and_end
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+keyboard = EditedLine(View(list, str, bool), [])
+keyboard.line() if sys.argv[1] == "line" else keyboard.pick("Which?", [("a", "A")])
+"""
+
+
+@pytest.mark.parametrize("what", ["line", "pick"])
+def test_sigterm_while_it_is_drawn_for_the_first_time_leaves_the_terminal_as_it_was(what):
+    typing = Typing([sys.executable, "-c", AS_IT_IS_DRAWN, what])
+    assert typing.end() == 143
+    assert b"2004h" in typing.raw
+    assert typing.is_as_before, typing.raw
+    typing.close()
+
+
 def test_sessions_are_listed_resumed_and_picked(chat, beside):
     for message in ("about kettles", "about teapots"):
         beside.post("/messages", data={"message": message})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application.current import get_app_session
 from prompt_toolkit.completion import Completer, NestedCompleter, PathCompleter
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings
@@ -67,13 +68,15 @@ class EditedLine:
         return above
 
     def line(self) -> str:
-        return str(self._session.prompt())
+        with _reset_at_sigterm():
+            return str(self._session.prompt())
 
     def refresh(self) -> None:
         self._session.app.invalidate()
 
     def pick(self, title: str, options: Sequence[tuple[str, str]]) -> str:
-        return str(choice(message=title, options=list(options)))
+        with _reset_at_sigterm():
+            return str(choice(message=title, options=list(options)))
 
     def _message(self) -> StyleAndTextTuples:
         lines = [*self._view.tail(), ""]
@@ -93,6 +96,21 @@ class EditedLine:
             event.current_buffer.reset()
         else:
             event.app.exit(exception=KeyboardInterrupt(), style="class:aborting")
+
+
+@contextmanager
+def _reset_at_sigterm() -> Iterator[None]:
+    """Undo what prompt_toolkit leaves behind if it is ended while it draws for the first time."""
+    try:
+        yield
+    except SystemExit:
+        output = get_app_session().output
+        output.disable_bracketed_paste()
+        output.enable_autowrap()
+        output.reset_attributes()
+        output.show_cursor()
+        output.flush()
+        raise
 
 
 class PlainKeyboard:
