@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
+import signal
+import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -120,7 +124,7 @@ class PlainKeyboard:
         return nullcontext()
 
     def line(self) -> str:
-        return input(MARK)
+        return _typed(MARK)
 
     def refresh(self) -> None:
         """There is nothing to redraw."""
@@ -129,9 +133,31 @@ class PlainKeyboard:
         for number, (_, text) in enumerate(options, 1):
             print(f"{number:3}  {text}")
         while True:
-            given = input(f"{title} ").strip()
+            given = _typed(f"{title} ").strip()
             if given.isascii() and given.isdigit() and 1 <= int(given) <= len(options):
                 return options[int(given) - 1][0]
+
+
+def _typed(mark: str) -> str:
+    """The next line. A signal is handled at once while it waits: `input` misses one that comes as it begins to read."""
+    print(mark, end="", flush=True)
+    with _woken_by_signals() as wake:
+        while sys.stdin not in select.select([sys.stdin, wake], [], [])[0]:
+            wake.recv(1)
+    return input()
+
+
+@contextmanager
+def _woken_by_signals() -> Iterator[socket.socket]:
+    """A socket that can be read once a signal has come. In the main thread only."""
+    wake, told = socket.socketpair()
+    told.setblocking(False)
+    with wake, told:
+        before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+        try:
+            yield wake
+        finally:
+            signal.set_wakeup_fd(before)
 
 
 def _completer(commands: Iterable[str]) -> Completer:
