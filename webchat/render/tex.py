@@ -11,6 +11,7 @@ from markdown_it.common.utils import escapeHtml
 from webchat.chat.plain import TURNING
 from webchat.render import quantities
 from webchat.render.arguments import Command, Unreadable, replaced
+from webchat.render.brackets import without_lone_ones
 from webchat.render.chemistry import reaction
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def mathml(tex: str, *, display: bool) -> str | None:
         known = replaced(tex, _PACKAGES)
     except Unreadable:
         return None
-    made = _made(_rewritten(known), display) if _depth(known) <= DEEPEST else None
+    made = _made(without_lone_ones(_rewritten(known)), display) if _depth(known) <= DEEPEST else None
     if made is None or _elements(made) > DEEPEST:
         return None
     begin, rest = made.split(">", 1)
