@@ -118,6 +118,8 @@ def test_a_numeric_address_is_one(address):
         ("![c]()", "![c]()"),
         ("[*c*](<>)", "[c]()"),
         ("[app](http://localhost:PORT/)", "app (http://localhost:PORT/)"),
+        ("see http://localhost:PORT/ now", "see http://localhost:PORT/ now"),
+        ("(https://api.example.com:<port>/v1)", "(https://api.example.com:<port>/v1)"),
         ("[app](https://<host>/a)", "app (https://<host>/a)"),
         ("![](http://)", "http://"),
         ("http://999.1.1.1/ and http://[::1].x", "http://999.1.1.1/ and http://[::1].x"),

@@ -16,6 +16,8 @@ _BEFORE = 10
 """The characters in which to look for a scheme and what precedes it."""
 _RUN = re.compile(rf"\S{{1,{LONGEST}}}")
 _NUMERIC_HOST = re.compile(r"(https?://)(\[[0-9a-f:.]{2,45}\])(?![\w%-]|\.\w)", re.IGNORECASE)
+_NAMED_PORT = re.compile(r"[a-z]+://[^[/:?#@\s]+:(?![^/\s]*@)[A-Za-z<{$]", re.IGNORECASE)
+"""A placeholder for a port: without it the address would be another one."""
 _BLANK = re.compile(r"\s")
 _BEHIND = re.compile(
     "[`\xab\xbb\u060c\u061b\u061f\u06d4\u0964\u0965\u2014\u2018-\u201f\u2026\u2039\u203a]"
@@ -46,7 +48,7 @@ def _address(state: StateInline, silent: bool) -> bool:
     address = state.md.normalizeLink(url)
     if not url:
         return False
-    if not is_address(address):
+    if not is_address(address) or _NAMED_PORT.match(state.src, begin):
         state.env["no address"] = state.src, begin + len(url)
         return False
     if not silent:
@@ -71,9 +73,8 @@ def _url_at(state: StateInline, begin: int) -> str:
         end = _BLANK.search(state.src, run.end())
         state.env["no address"] = state.src, end.start() if end else len(state.src)
         return ""
-    url = _BEHIND.split(run[0][: len(str(found.raw))], maxsplit=1)[0].rstrip(
-        "*.,:;!?"
-    )  # emphasis, and the sentence's end
+    url = _BEHIND.split(run[0][: len(str(found.raw))], maxsplit=1)[0]
+    url = url.rstrip("*.,:;!?")  # emphasis, and the sentence's end
     before = state.src[begin - 1 : begin]
     if url.endswith("://"):
         return ""
