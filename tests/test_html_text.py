@@ -94,6 +94,33 @@ def test_a_table_is_a_table_with_each_cell_on_one_line():
     assert as_markdown("<td>a</td><tr>b</table>c") == "a\nb\n\nc"
 
 
+def _cells(html: str) -> list[list[str]]:
+    shown = BeautifulSoup(markdown(as_markdown(html)), "html.parser")
+    assert not shown.select("p")
+    return [[cell.decode_contents() for cell in row.select("td, th")] for row in shown.select("tr")]
+
+
+def test_code_in_a_cell_is_a_span_for_each_line():
+    html = "<table><tr><td>So:<pre>x = 1 | 2\n\n  y = `2`\n</pre>then</td><td><pre>a<br>b</td></tr></table>"
+    ((first, second),) = _cells(html)
+    assert re.sub("<br ?/?>", "/", first) == "So:/<code>x = 1 | 2</code>/<code>  y = `2`</code>/then"
+    assert re.sub("<br ?/?>", "/", second) == "<code>a</code>/<code>b</code>"
+
+
+def test_a_table_in_a_cell_is_lines_of_text():
+    inner = "<table><tr><th>b|c</th><th>d</th></tr><tr><td>1</td><td><pre>2\n3</pre></td></tr></table>"
+    html = f"<table><tr><td>a{inner}e</td><td>f</td></tr><tr><td>{inner}</td><td></td></tr></table>"
+    lines = "b|c d/1 <code>2</code>/<code>3</code>"
+    shown = [[re.sub("<br ?/?>", "/", cell) for cell in row] for row in _cells(html)]
+    assert shown == [[f"a/{lines}/e", "f"], [lines, ""]]
+
+
+def test_a_link_without_an_end_ends_with_its_cell():
+    html = "<table><tr><td><a href='https://x.y'>t</td><td>u</td></tr></table>end</a>"
+    assert as_markdown(html) == "| [t](<https://x.y>) | u |\n|---|---|\n\nend"
+    assert as_markdown("<p><a href='https://x.y'>t") == "[t](<https://x.y>)"
+
+
 def test_formulas_keep_their_signs():
     assert as_markdown("<p>with $x_1$: [x_1](/y)</p>") == "with $x_1$: [x_1\\](/y)"
     assert as_markdown("<p>so $a_1*b_2*c$ and \\(x_1*y*z\\)</p>") == "so $a_1*b_2*c$ and \\(x_1*y*z\\)"

@@ -26,6 +26,8 @@ _LINKING = re.compile(r"(?<=\[)\^|\](?=[(\[:])|<(?=[a-z/]|\Z)|&(?=#?\w+;)", re.I
 """Signs of links, definitions, tags and entities; "<" may also stand before an address."""
 _SIGNS = re.compile(rf"[*`]|~~+|(?<!\w)_+|_+(?!\w)|\\(?=[^\w\s])|{_LINKING.pattern}", re.IGNORECASE)
 _SIGNS_IN_LINKS = re.compile(rf"[\[\]]|{_SIGNS.pattern}", re.IGNORECASE)
+_BAR = r"\|"
+"""A bar that is text, within a table."""
 _FIRST_SIGN = re.compile(r"(\s*\d*)([#>+-]|(?<=\d)[.)])(?=[ #])")
 
 
@@ -45,6 +47,8 @@ class _Table:
     cells: int = 0
     around: list[str] | None = None
     """What was written before the open cell; None if no cell is open."""
+    links: int = 0
+    """How many links were open before the open cell."""
 
 
 class _Reader(HTMLParser):
@@ -66,6 +70,7 @@ class _Reader(HTMLParser):
         self._end_block()
         while self._tables:
             self._end_table()
+        self._end_links(0)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _ENDS_OF_CODE:
@@ -139,20 +144,25 @@ class _Reader(HTMLParser):
             self._end_cell()
             self._tables[-1].cells += 1
             self._tables[-1].around, self.out = self.out, []
+            self._tables[-1].links = len(self._links)
 
     def _end_cell(self) -> None:
         """Write the cell on one line, as Markdown needs it."""
         if self._tables and (around := self._tables[-1].around) is not None:
             self._end_block()
-            lines = filter(None, map(str.strip, "".join(self.out).replace("|", "\\|").split("\n")))
+            self._end_links(self._tables[-1].links)
+            line = "<br>".join(filter(None, map(str.strip, "".join(self.out).split("\n"))))
             self._tables[-1].around, self.out = None, around
-            self.out.append(f"| {'<br>'.join(lines)} ")
+            self.out.append(f"{line} " if self._is_in_cell() else f"| {line.replace('|', _BAR)} ")
+
+    def _is_in_cell(self) -> bool:
+        return any(table.around is not None for table in self._tables)
 
     def _end_row(self) -> None:
         self._end_cell()
         if self._tables and (cells := self._tables[-1].cells):
-            is_first = not self._tables[-1].rows
-            self.out.append("|" + (f"\n|{'---|' * cells}" if is_first else ""))
+            head = "" if self._tables[-1].rows else f"\n|{'---|' * cells}"
+            self.out.append("\n" if self._is_in_cell() else f"|{head}")
             self._tables[-1] = _Table(self._tables[-1].rows + 1)
 
     def _end_table(self) -> None:
@@ -180,7 +190,7 @@ class _Reader(HTMLParser):
     def _end_block(self) -> None:
         if self._code is not None:
             code, self._code = "".join(self._code), None
-            self.out.append(f"\n\n{fenced(code)}\n\n")
+            self.out.append(_code_lines(code) if self._is_in_cell() else f"\n\n{fenced(code)}\n\n")
 
     def _break(self) -> None:
         if self._span is not None:
@@ -198,6 +208,11 @@ class _Reader(HTMLParser):
         if url is not None:
             self._end_span()
             self._say(f"](<{url}>)" if re.match("https?://[^<>\\s]+$", url) else "]")
+
+    def _end_links(self, count: int) -> None:
+        """End the links that are open, but for the first `count`."""
+        while len(self._links) > count:
+            self._end_link(self._links.pop())
 
     def _item(self) -> None:
         indent = "  " * (len(self._lists) - 1)
@@ -238,3 +253,8 @@ def _code_span(text: str) -> str:
     ticks = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     blank = " " if "`" in (text[:1], text[-1:]) else ""
     return f"{ticks}{blank}{text}{blank}{ticks}" if text else ""
+
+
+def _code_lines(code: str) -> str:
+    """The code, for a table's cell, which can have no fence: each line that is not blank between backticks."""
+    return "".join(f"\n{_code_span(line.rstrip())}" for line in code.split("\n") if line.strip()) + "\n"
