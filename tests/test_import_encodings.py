@@ -12,7 +12,7 @@ import pytest
 from tests.foreign import claude
 from webchat.archive.export import refuse
 
-ENCODINGS = ["utf-16", "utf-16-le", "utf-16-be", "utf-32"]
+ENCODINGS = ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
 TALK = [{"role": "user", "content": "Grüße, 京 😀"}, {"role": "assistant", "content": "Hello"}]
 
 
@@ -24,8 +24,12 @@ def said(manager):
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize(
     "text",
-    [json.dumps(TALK, ensure_ascii=False), "".join(f"{json.dumps(row)}\r\n" for row in TALK)],
-    ids=["list", "lines"],
+    [
+        json.dumps(TALK, ensure_ascii=False),
+        "".join(f"{json.dumps(row)}\r\n" for row in TALK),
+        f"\r\n {json.dumps(TALK, ensure_ascii=False, indent=2)}",
+    ],
+    ids=["list", "lines", "blanks"],
 )
 def test_json_in_another_encoding_is_read(manager, encoding, text):
     report = manager.archive.bring_in(io.BytesIO(text.encode(encoding)))
