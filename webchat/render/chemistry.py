@@ -38,6 +38,8 @@ _BONDS = {
     "<-": r"{\leftarrow}",
 }
 _SIGNS = {"+": "+", "-": "-", "−": "-", "\u2013": "-", "±": r"\pm "}
+_MOLECULE = r"(?:[^\W_]|[(\[{$]|\\[A-Za-z{])"
+"""How a molecule or its number begins: a full stop before anything else ends a word, as in "conc."."""
 _TOKEN = re.compile(
     rf"(?P<arrow>{'|'.join(map(re.escape, _ARROWS))})"
     r"|(?P<space>(?:\s|~|\\[ ,;:!])+)"
@@ -50,7 +52,7 @@ _TOKEN = re.compile(
     r"|(?P<letters>[^\W\d_]+)"
     r"|(?P<sign>[-+\u2212\u2013±])"
     r"|(?P<bond>[=#≡])"
-    r"|(?P<dot>[*·•⋅]|\.(?=\S)|(?<=\s)\.)"
+    rf"|(?P<dot>[*·•⋅]|\.(?={_MOLECULE})|(?<=\s)\.(?=\s*{_MOLECULE}))"
     r"|(?P<open>[(\[]|\\\{)"
     r"|(?P<close>[)\]]|\\\})"
     r"|(?P<group>\{)"
