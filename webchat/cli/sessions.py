@@ -136,14 +136,14 @@ def _told(report: Report) -> str:
     grown = f", {len(report.grown)} updated" if report.grown else ""
     count = report.missing
     missing = f"; {count} picture{' is' if count == 1 else 's are'} not in the files" if count else ""
-    here = f"{report.known} here already{_told_of_trash(report)}"
+    here = f"{report.known} here already{_trash_note(report)}"
     told = f"{len(report.imported)} imported{grown}, {here}{empty}{missing}"
     if moved := report.moved:
         told += f"; {moved.trash} into the trash, {moved.memories} memories, {moved.waiting} unsent messages"
     return told
 
 
-def _told_of_trash(report: Report) -> str:
+def _trash_note(report: Report) -> str:
     """Which sessions of the file stay in the trash, and how to restore them."""
     deleted = report.in_trash
     if len(deleted) > 1:

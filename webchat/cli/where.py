@@ -56,7 +56,7 @@ class Where:
 
     @contextmanager
     def answering(self, settings: Settings, grace: float = 0.0) -> Iterator[ChatClient]:
-        """The chat, for who wants answers, by these settings; at a server they are `session_options`.
+        """The chat, for callers that want answers, by these settings; at a server they are `session_options`.
 
         In a folder the block starts it, and an answer may go on for `grace` seconds when the block has ended. Raises
         what goes wrong.
