@@ -171,10 +171,6 @@ SILENT = {
         [delta(content="<|channel|>commentary to=functions.f <|message|>{}<|call|>"), ended()],
         "the tool “f”",
     ),
-    "a call in the text": (
-        [delta(content='<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>'), ended()],
-        "asked for the tool “f” instead of answering",
-    ),
     "two calls": (
         [delta(tool_calls=[CALL, {"index": 1, "function": {"name": "g"}}]), ended("tool_calls")],
         "the tools “get_weather”, “g”",

@@ -121,99 +121,22 @@ def test_a_tag_that_the_answer_speaks_of_is_text(content, size):
     assert told_apart(pieces_of(content, size)) == ("", content)
 
 
-CALL = '\n{"name": "get_weather", "arguments": {"name": "Lisbon", "x": "</b>"}}\n'
-CODER = "\n<function=get_weather>\n<parameter=city>\nLisbon\n</parameter>\n</function>\n"
-DEEPSEEK = "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>{}get_weather{}<｜tool▁call▁end｜><｜tool▁calls▁end｜>"
 CALLS = [
-    f"<tool_call>{CALL}</tool_call>",
-    f"<tool_call>{CODER}</tool_call>",
-    CODER.strip(),
-    f"<tool_call>{CALL}",
-    f"<tool_calls>[{CALL}]</tool_calls>",
-    '<tool_call>{"function": {"name": "get_weather"}}</tool_call>',
-    '<tool_call>{"name": "get_weather", "arguments": {"broken"</tool_call>',
-    "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Lisbon</arg_value>\n</tool_call>",
-    "<tool_call>\n```json" + CALL + "```\n</tool_call>",
-    '<function_calls>\n<invoke name="get_weather">\n<parameter name="city">x</parameter></invoke></function_calls>',
-    '<minimax:tool_call>\n<invoke name="get_weather">\n</invoke>\n</minimax:tool_call>',
-    "<function=get_weather>{}</function>",
-    '<|python_tag|>{"name": "get_weather", "parameters": {}}',
-    '<|python_tag|>get_weather(city="Lisbon")<|eom_id|>',
-    f"[TOOL_CALLS] [{CALL}]",
-    "[TOOL_CALLS]get_weather[ARGS]{}",
-    "[TOOL_CALLS]get_weather{}",
-    f"<|tool_call|>[{CALL}]<|/tool_call|>",
-    f"<|tool_call|>[{CALL}]",
-    "<|tool_call_start|>[get_weather(city='Lisbon')]<|tool_call_end|>",
-    "<|tool_calls_section_begin|><|tool_call_begin|>functions.get_weather:0<|tool_call_argument_begin|>{}"
-    "<|tool_call_end|><|tool_calls_section_end|>",
-    DEEPSEEK.format("", "<｜tool▁sep｜>{}"),
-    DEEPSEEK.format("function<｜tool▁sep｜>", "\n```json\n{}\n```"),
-    '<|START_ACTION|>[{"tool_call_id": "0", "tool_name": "get_weather", "parameters": {}}]<|END_ACTION|>',
-    "<start_function_call>call:get_weather{city:<escape>Lisbon<escape>}<end_function_call>",
-    "<|tool_call>call:get_weather{}<tool_call|>",
-]
-NO_CALLS = [
-    "The <tool_call> tag begins it, and </tool_call> ends it.",
-    '`<tool_call>` and `</tool_call>`:\n\n```\n<tool_call>\n{"name": "f"}\n</tool_call>\n```\nThat is it.',
-    "[TOOL_CALLS] is Mistral's token.",
-    "Between <tool_call> and </tool_call>, and <tool_call>…</tool_call>.",
-    'A "<tool_call>" (<tool_call>) <tool_call',
-    "<tool_call>{}</tool_call>",
-    "<tool_call>",
-    "</tool_call> and </function>",
-    "<function= and <function=a",
-    "[TOOL_C",
+    '<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>\nDone.',
+    '<tool_call>{"name": "write", "arguments": {"text": "use the <think> tag"}}</tool_call>\nDone, it is written.',
+    '<tool_call>{"name": "a"}\n\nNo close and then a long answer',
+    "Wrap calls in <tool_call> tags (JSON inside).\n\nExample and more text.",
+    "Mistral uses [TOOL_CALLS] tokens\nand Qwen others.\n\nLong explanation.",
+    "| Llama | <function=example> |\n| Qwen | <tool_call> |\n\nMore.",
+    '<|python_tag|>print("hello")\n\nThat prints hello.',
+    "<tool_call>{" + "x" * 2**17,
 ]
 
 
 @pytest.mark.parametrize("size", [None, *range(1, 12)])
-@pytest.mark.parametrize("call", CALLS)
-def test_a_tool_call_in_the_text_is_none_of_it(call, size):
-    for text, said, reasoned in (
-        (call, "", ""),
-        (f"Let me look.\n{call}", "Let me look.\n", ""),
-        (f"Let me look. {call}", "Let me look. ", ""),
-        (f"<think>Hm.</think>{call}", "", "Hm."),
-        (f"<think>Hm.\n{call}</think>", "", "Hm.\n"),
-    ):
-        splitter = ReasoningSplitter()
-        pieces = [
-            *(
-                piece
-                for at in range(0, len(text), size or len(text))
-                for piece in splitter.split(text[at:][: size or None])
-            ),
-            *splitter.flush(),
-        ]
-        assert told_apart(pieces) == (reasoned, said)
-        assert splitter.tool_names == ["get_weather"]
-        assert splitter.has_said == bool(said)
-
-
-def test_there_may_be_several_calls_and_text_around_them():
-    splitter = ReasoningSplitter()
-    text = 'a <tool_call>{"name": "f"}</tool_call> b <tool_call>[{"name": "g"}, {"name": "h"}]</tool_call><think>'
-    assert told_apart([*splitter.split(text), *splitter.flush()]) == ("", "a  b <think>")
-    assert splitter.tool_names == ["f", "g", "h"]
-
-
-@pytest.mark.parametrize("size", [None, *range(1, 12)])
-@pytest.mark.parametrize("content", NO_CALLS)
-def test_a_text_about_calls_is_text(content, size):
+@pytest.mark.parametrize("content", CALLS)
+def test_a_tool_call_in_the_text_is_left_in_it(content, size):
     assert told_apart(pieces_of(content, size)) == ("", content)
-
-
-def test_text_about_a_call_is_not_held_back():
-    assert list(ReasoningSplitter().split("The <tool_call> tag is")) == ["The ", "<tool_call> tag is"]
-
-
-def test_a_call_without_end_is_bounded():
-    splitter = ReasoningSplitter()
-    for _ in range(100):
-        assert not [*splitter.split('<tool_call>{"name": "f", "arguments": "' + "x" * 10_000)]
-    assert not [*splitter.flush()]
-    assert splitter.tool_names == ["f"]
 
 
 def test_reasoning_that_was_opened_comes_at_once_and_text_without_a_tag_too():
@@ -257,13 +180,6 @@ TOKENS += [
     "~~~",
     "<|start|>",
     "◁",
-    "<tool_call>",
-    "</tool_call>",
-    '{"name": "f"}',
-    "<function=f>",
-    "</function>",
-    "[TOOL_CALLS]",
-    "{",
 ]
 
 
@@ -285,23 +201,7 @@ def seconds_for(content, size):
 
 
 @pytest.mark.parametrize(
-    "part",
-    [
-        "<think>",
-        "</think>",
-        "a<think>b ",
-        "`</think>",
-        "<",
-        "<think ",
-        "x<|start|>",
-        "\n<think>x</think>",
-        "<tool_call>",
-        "<tool_call>{",
-        "<tool_call>f",
-        "<tool_call>x </tool_call>",
-        "<function=f>",
-        "[TOOL_CALLS]",
-    ],
+    "part", ["<think>", "</think>", "a<think>b ", "`</think>", "<", "<think ", "x<|start|>", "\n<think>x</think>"]
 )
 def test_the_time_is_in_proportion_to_the_length(part):
     short, long = part * 2_000, part * 16_000
