@@ -65,7 +65,7 @@ def test_a_home_that_can_be_no_folder_is_refused_at_the_start(tmp_path, inside):
     home = tmp_path / "file" / inside
     code, said = run("serve", "--backend", "mock", "--home", str(home))
     why = f"{home} cannot be used: {tmp_path / 'file' if inside else 'it'} is not a folder. Choose another home."
-    assert (code, said) == (2, f"Error: {why}\n")
+    assert (code, said) == (1, f"Error: {why}\n")
     code, said = run("ask", "hi", "--backend", "mock", "--home", str(home))
     assert (code, said) == (2, f"Error: {why}\n")
     assert (tmp_path / "file").read_text() == "mine"

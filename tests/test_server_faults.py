@@ -135,5 +135,5 @@ def test_where_no_port_is_free_it_says_so():
 def test_an_address_that_is_not_this_machines_is_told_so(home):
     options = ["--backend", "mock", "--home", str(home), "--host", "192.0.2.7", "--token", "auto"]
     told = CliRunner().invoke(main, ["serve", *options])
-    assert told.exit_code == 2
+    assert told.exit_code == 1
     assert "Cannot listen on 192.0.2.7: Cannot assign requested address." in told.output

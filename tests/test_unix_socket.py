@@ -79,7 +79,7 @@ def test_what_a_dead_server_left_is_replaced(serve, path):
 def test_a_running_servers_socket_is_not_taken(serve, path):
     listen_at(serve, path)
     told = CliRunner().invoke(main, ["serve", "--backend", "mock", "--host", f"unix:{path}"])
-    assert told.exit_code == 2
+    assert told.exit_code == 1
     assert "another server is listening there" in told.output
     with client(path) as browser:
         assert browser.get("/healthz").status_code == 200
@@ -91,7 +91,7 @@ def test_nothing_but_a_socket_is_ever_replaced(home, tmp_path, path):
     link.symlink_to(path)
     for taken in (path, link, tmp_path):
         told = CliRunner().invoke(main, ["serve", "--home", str(home), "--backend", "mock", "--host", f"unix:{taken}"])
-        assert told.exit_code == 2
+        assert told.exit_code == 1
         assert "exists and is not a socket" in told.output
     assert path.read_text() == "words of somebody's"
     assert link.is_symlink()
@@ -101,7 +101,7 @@ def test_nothing_but_a_socket_is_ever_replaced(home, tmp_path, path):
 def test_a_path_that_cannot_be_is_told(home, tmp_path, name):
     host = f"unix:{tmp_path / name}"
     told = CliRunner().invoke(main, ["serve", "--home", str(home), "--backend", "mock", "--host", host])
-    assert told.exit_code == 2
+    assert told.exit_code == 1
     assert "Cannot listen on" in told.output
     assert "Traceback" not in told.output
 

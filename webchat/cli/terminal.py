@@ -25,11 +25,15 @@ class Ended(click.ClickException):
         self.exit_code = exit_code  # type: ignore[misc]
 
 
-def refusal(error: Exception) -> Ended:
-    """The error as an exception that ends the command. Raises BrokenPipeError, which needs no words."""
+def refusal(error: Exception, *, in_chat: bool = False) -> Ended:
+    """The error as an exception that ends the command. Raises BrokenPipeError, which needs no words.
+
+    `in_chat`: wrong input is told by a code of its own, for scripts that use the chat; else settings may be wrong.
+    """
     if isinstance(error, BrokenPipeError):
         raise error
-    return Ended(printable(sentence_of(error)), exit_code(error))
+    code = exit_code(error)
+    return Ended(printable(sentence_of(error)), FAILED if code == USAGE and not in_chat else code)
 
 
 def exit_code(error: Exception) -> int:

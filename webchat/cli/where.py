@@ -123,4 +123,4 @@ def refusing() -> Iterator[None]:
     try:
         yield
     except (WebChatError, OSError) as error:
-        raise refusal(error) from error
+        raise refusal(error, in_chat=True) from error
