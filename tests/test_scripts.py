@@ -388,8 +388,10 @@ def address_of(rule, action, manager, memory):
     values = {"session_id": session_id, "message_id": message_id, "action": action, "memory_id": memory_id}
     values["key"] = "0123456789abcdef"  # an import's, and a queued message's
     if "/queue/" in rule.rule:
+        # Held: the end of the answer above may still be looking for messages to send.
+        held = manager.storage.transcripts.read(session_id).revision
         with manager.storage.queue.changing(session_id) as items:
-            items.append(QueuedMessage(values["key"], "waiting"))
+            items.append(QueuedMessage(values["key"], "waiting", held=held))
     return session_id, rule.build({name: values[name] for name in rule.arguments}, append_unknown=False)[1]
 
 

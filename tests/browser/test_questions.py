@@ -260,7 +260,10 @@ def test_somebody_who_allows_it_is_notified_out_of_sight(visit, url, scripted, g
 def test_notifications_are_offered_while_nothing_is_decided(asked):
     page = asked()
     page.page.evaluate("""() => {
-      window.Notification = class { static permission = "default"; static requestPermission = async () => "granted"; };
+      window.Notification = class {
+        static permission = "default";
+        static requestPermission = async () => (this.permission = "granted");
+      };
       document.querySelector(".notify").hidden = false;
     }""")
     choose(page, "Notify me in this browser").click()
