@@ -13,8 +13,7 @@ from webchat.backends.abilities import OwnSession
 from webchat.backends.acp import problems
 from webchat.backends.acp.agent import Agent
 from webchat.backends.acp.connection import AgentSession, Connection
-from webchat.backends.acp.opening import LONGEST_REPLAY, QUIET, QUIET_UNFINISHED
-from webchat.backends.acp.replay import Replay
+from webchat.backends.acp.replay import Replay, wait_for_end
 from webchat.backends.acp.shapes import mapping, mappings, text
 from webchat.chat.parts import LONGEST_PATH, LONGEST_TITLE
 from webchat.chat.plain import one_line
@@ -73,22 +72,12 @@ def read_own(agent: Agent, own: OwnSession) -> tuple[AgentSession, list[HistoryI
         raise InvalidInput(GONE)
     replay = Replay()
     session = result_of(connection.open("session/load", own.working_dir, own.id, replay), LOAD_PATIENCE, agent)
-    _drain(session, replay)
+    wait_for_end(session, lambda: replay.ends_with_answer, time.sleep)
     session.listener = None
     if replay.is_too_long:
         session.close()
         raise BackendUnavailable(TOO_LONG)
     return session, replay.messages()
-
-
-def _drain(session: AgentSession, replay: Replay) -> None:
-    """Wait until the replay is over; parts of it, or all, may come after the response."""
-    begun = time.monotonic()
-    while (now := time.monotonic()) < begun + LONGEST_REPLAY:
-        over = session.heard_at + (QUIET if replay.ends_with_answer else QUIET_UNFINISHED)
-        if now >= over:
-            return
-        time.sleep(min(over - now, QUIET))
 
 
 def result_of(request: Future[T], seconds: float, agent: Agent) -> T:

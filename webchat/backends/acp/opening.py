@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import TypeVar
@@ -16,7 +15,7 @@ from webchat.backends.acp.agent import Agent
 from webchat.backends.acp.connection import AgentSession, Connection
 from webchat.backends.acp.inbox import Inbox
 from webchat.backends.acp.records import Record, Records
-from webchat.backends.acp.replay import Replay
+from webchat.backends.acp.replay import Replay, wait_for_end
 from webchat.backends.acp.sessions import Session
 from webchat.backends.acp.transcript import digest
 from webchat.backends.acp.wire import ENDED
@@ -25,9 +24,6 @@ from webchat.errors import BackendUnavailable
 log = logging.getLogger(__name__)
 NEW_PATIENCE, LOAD_PATIENCE, CHOICE_PATIENCE = 120.0, 60.0, 15.0
 """Seconds that an agent may take to start a session, to resume one, and to set a choice."""
-QUIET, QUIET_UNFINISHED, LONGEST_REPLAY = 0.3, 1.5, 10.0
-"""Seconds of silence after which a replay is over: if it contains the end of the conversation, and if not; and the most
-seconds that it may take."""
 NO_FOLDER = "The session's folder {!r} does not exist. Start a new session in one that exists."
 NOT_CHOSEN = "The agent's new session did not accept “{}”, which was chosen here before."
 T = TypeVar("T")
@@ -130,7 +126,7 @@ class Opening:
         opening = connection.open(f"session/{what}", self.cwd, record.agent_session, replay)
         try:
             session = self._wait(opening, LOAD_PATIENCE, "")
-            self._drain(session, lambda: what != "load" or replay.has(history))
+            wait_for_end(session, lambda: what != "load" or replay.has(history), self._pause)
         except (problems.AgentError, BackendUnavailable):
             log.info("%s could not %s its session", self._agent.name, what, exc_info=True)
             return None
@@ -145,15 +141,10 @@ class Opening:
         same = (record.cwd, record.known) == (self.cwd, known) and record.agent in self._agent.names
         return same and record.is_finished and not record.is_held_elsewhere
 
-    def _drain(self, session: AgentSession, is_whole: Callable[[], bool]) -> None:
-        """Wait until the replay is over; parts of it may come after the response. `is_whole`: its end has come."""
-        begun = time.monotonic()
-        while (now := time.monotonic()) < begun + LONGEST_REPLAY:
-            over = session.heard_at + QUIET
-            if now >= over and (now >= session.heard_at + QUIET_UNFINISHED or is_whole()):
-                return
-            self._inbox.pause(max(over - now, QUIET / 3))
-            self._require_wanted()
+    def _pause(self, seconds: float) -> None:
+        """Wait for so many seconds. Raises Cancelled."""
+        self._inbox.pause(seconds)
+        self._require_wanted()
 
     def _new(self, connection: Connection) -> AgentSession:
         late = problems.NO_SESSION.format(self._agent.label, NEW_PATIENCE)

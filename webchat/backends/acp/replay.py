@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from webchat.backends import HistoryItem
-from webchat.backends.acp.connection import CANCELLED
+from webchat.backends.acp.connection import CANCELLED, AgentSession
 from webchat.backends.acp.shapes import identity, text
 from webchat.backends.acp.tool_calls import content_text
 
 MOST_REPLAYED = 32 * 2**20
 """Characters of a session that are read at most."""
+QUIET, QUIET_UNFINISHED, LONGEST_REPLAY = 0.3, 1.5, 10.0
+"""Seconds of silence after which a replay is over: if it contains the end of the conversation, and if not; and the most
+seconds that it may take."""
+
+
+def wait_for_end(session: AgentSession, has_ended: Callable[[], bool], pause: Callable[[float], None]) -> None:
+    """Wait until the replay is over; parts of it, or all, may come after the response.
+
+    `has_ended`: whether the conversation's end has come. `pause` waits for so many seconds, and may raise.
+    """
+    begun = time.monotonic()
+    while (now := time.monotonic()) < begun + LONGEST_REPLAY:
+        over = session.heard_at + QUIET
+        if now >= over and (now >= session.heard_at + QUIET_UNFINISHED or has_ended()):
+            return
+        pause(max(over - now, QUIET / 3))
 
 
 class Replay:
