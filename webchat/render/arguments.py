@@ -1,10 +1,11 @@
-"""Replaces TeX commands and their arguments, as macros that need more than substitution. Knows no command."""
+"""Replaces TeX commands that need more than a macro: their arguments are read and rewritten. Knows no command."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 _BRACE = re.compile(r"\\.|[{}]", re.S)
 _BLANKS = re.compile(r"\s*")
@@ -19,11 +20,40 @@ class Unreadable(Exception):
 class Command:
     """A command with so many arguments in braces, and options in brackets before each, which are ignored.
 
-    `made` gets the arguments and returns TeX; it may raise Unreadable.
+    `to_tex` gets the arguments and returns TeX; it may raise Unreadable.
     """
 
     arguments: int
-    made: Callable[..., str]
+    to_tex: Callable[..., str]
+
+
+class Reader:
+    """Reads an argument once, from its beginning to its end.
+
+    `tokens` has a named group for each kind of token: a token of kind "letters" is given to the method `_read_letters`.
+    """
+
+    tokens: ClassVar[re.Pattern[str]]
+
+    def __init__(self, source: str) -> None:
+        self._source, self._at = source, 0
+        self._pieces: list[str] = []
+
+    def _read_next(self) -> None:
+        """Read one token. Raises Unreadable."""
+        token = self.tokens.match(self._source, self._at)
+        if token is None:
+            raise self._unreadable()
+        self._at = token.end()
+        getattr(self, f"_read_{token.lastgroup}")(token[token.lastgroup or 0])
+
+    def _group_at(self, begin: int) -> str:
+        """Read on after the group that begins there, and return what is in it. Raises Unreadable."""
+        self._at = group_end(self._source, begin)
+        return self._source[begin + 1 : self._at - 1]
+
+    def _unreadable(self) -> Unreadable:
+        return Unreadable(self._source[self._at :][:20])
 
 
 def group_end(tex: str, begin: int) -> int:
@@ -53,6 +83,6 @@ def _pieces(tex: str, commands: Mapping[str, Command]) -> Iterator[str]:
             at = group_end(tex, begin)
             given.append(tex[begin + 1 : at - 1])
         yield tex[done : found.start()]
-        yield f"{{{command.made(*given)}}}"
+        yield f"{{{command.to_tex(*given)}}}"
         done = at
     yield tex[done:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from webchat.render.arguments import Command, Unreadable, group_end, replaced
+from webchat.render.arguments import Command, Reader, Unreadable, group_end, replaced
 
 DEEPEST = 6
 """The deepest nesting of groups and of texts at arrows."""
@@ -70,16 +70,15 @@ def reaction(source: str, depth: int = 0) -> str:
     r"""The TeX of what stands in `\ce{…}`. Raises Unreadable."""
     if depth > DEEPEST or not source.strip():
         raise Unreadable(source[:20])
-    return _Reaction(source, depth).made()
+    return _Reaction(source, depth).to_tex()
 
 
-class _Reaction:
-    """Reads a source once, from its beginning to its end."""
+class _Reaction(Reader):
+    tokens = _TOKEN
 
     def __init__(self, source: str, depth: int) -> None:
-        self._source, self._depth = source, depth
-        self._at = 0
-        self._made: list[str] = []
+        super().__init__(source)
+        self._depth = depth
         self._is_begin = True
         """Whether an amount may come, not a number of atoms: at the beginning, and after signs and arrows."""
         self._is_apart = False
@@ -87,23 +86,18 @@ class _Reaction:
         self._scripts: set[str] = set()
         """Those that the last atom or bracket has: "^", "_"."""
 
-    def made(self) -> str:
+    def to_tex(self) -> str:
         while self._at < len(self._source):
             if self._is_begin and (amount := _AMOUNT.match(self._source, self._at)):
                 self._at = amount.end()
                 self._add(_amount(amount) + r"\,", is_begin=False)
                 self._scripts = {"^", "_"}  # has none of its own: 450 °C
-                continue
-            token = _TOKEN.match(self._source, self._at)
-            if token is None:
-                raise Unreadable(self._source[self._at :][:20])
-            self._at = token.end()
-            read = getattr(self, f"_{token.lastgroup}")
-            read(token[token.lastgroup or 0])
-        return "".join(self._made)
+            else:
+                self._read_next()
+        return "".join(self._pieces)
 
     def _add(self, tex: str, *, is_begin: bool) -> None:
-        self._made.append(tex)
+        self._pieces.append(tex)
         self._is_begin, self._is_apart = is_begin, False
         self._scripts = set()
 
@@ -114,15 +108,15 @@ class _Reaction:
         self._add(f"{before}{mark}{{{tex}}}", is_begin=False)
         self._scripts = {mark} if before else scripts
 
-    def _space(self, _: str) -> None:
-        self._is_apart = bool(self._made) and not self._is_begin
+    def _read_space(self, _: str) -> None:
+        self._is_apart = bool(self._pieces) and not self._is_begin
         self._is_begin = True
 
-    def _math(self, tex: str) -> None:
+    def _read_math(self, tex: str) -> None:
         known = replaced(tex, {"ce": Command(1, lambda source: reaction(source, self._depth + 1))})
         self._add(f"{self._gap()}{{{known}}}", is_begin=False)
 
-    def _arrow(self, arrow: str) -> None:
+    def _read_arrow(self, arrow: str) -> None:
         above = self._at_arrow()
         below = self._at_arrow()
         name = _ARROWS[arrow]
@@ -147,38 +141,36 @@ class _Reaction:
             return rf"\text{{{text[1:-1]}}}"
         return rf"\text{{{text}}}" if _WORDS.fullmatch(text) else reaction(text, self._depth + 1)
 
-    def _gas(self, _: str) -> None:
+    def _read_gas(self, _: str) -> None:
         self._add(r"\uparrow ", is_begin=False)
 
-    def _solid(self, _: str) -> None:
+    def _read_solid(self, _: str) -> None:
         self._add(r"\downarrow ", is_begin=False)
 
-    def _script(self, mark: str) -> None:
+    def _read_script(self, mark: str) -> None:
         if self._source[self._at : self._at + 1] == "{":
-            end = group_end(self._source, self._at)
-            text = self._source[self._at + 1 : end - 1]
+            text = self._group_at(self._at)
         else:
             found = _SCRIPT.match(self._source, self._at)
             if found is None:
-                raise Unreadable(self._source[self._at :][:20])
-            text, end = found[0], found.end()
-        self._at = end
+                raise self._unreadable()
+            text, self._at = found[0], found.end()
         self._add_script(mark, _in_script(text))
 
-    def _number(self, digits: str) -> None:
+    def _read_number(self, digits: str) -> None:
         """Numbers of atoms; amounts have been read before."""
         fraction = _FRACTION_OF_ATOMS.match(self._source, self._at - len(digits))
         if fraction:
             self._at, digits = fraction.end(), fraction[0]
         self._add_script("_", digits)
 
-    def _letters(self, letters: str) -> None:
+    def _read_letters(self, letters: str) -> None:
         self._add(rf"{self._gap()}\mathrm{{{letters}}}", is_begin=False)
 
-    def _state(self, state: str) -> None:
+    def _read_state(self, state: str) -> None:
         self._add(rf"{self._gap()}\mathrm{{{state}}}", is_begin=False)
 
-    def _sign(self, sign: str) -> None:
+    def _read_sign(self, sign: str) -> None:
         is_charge = not self._is_begin and _ENDS_AFTER_CHARGE.match(self._source, self._at)
         tex = _SIGNS[sign]
         if is_charge:
@@ -188,29 +180,27 @@ class _Reaction:
         else:
             self._add(tex, is_begin=True)
 
-    def _bond(self, bond: str) -> None:
+    def _read_bond(self, bond: str) -> None:
         self._add(bond if self._is_apart else _BONDS[bond], is_begin=self._is_apart)
 
-    def _dot(self, _: str) -> None:
+    def _read_dot(self, _: str) -> None:
         self._add(r"\cdot ", is_begin=True)
 
-    def _open(self, bracket: str) -> None:
+    def _read_open(self, bracket: str) -> None:
         self._add(self._gap() + bracket, is_begin=True)
 
-    def _close(self, bracket: str) -> None:
+    def _read_close(self, bracket: str) -> None:
         self._add(bracket, is_begin=False)
 
-    def _group(self, _: str) -> None:
-        end = group_end(self._source, self._at - 1)
-        inner, self._at = self._source[self._at : end - 1], end
+    def _read_group(self, _: str) -> None:
+        inner = self._group_at(self._at - 1)
         self._add(f"{self._gap()}{{{reaction(inner, self._depth + 1)}}}", is_begin=False)
 
-    def _command(self, command: str) -> None:
+    def _read_command(self, command: str) -> None:
         if self._source[self._at : self._at + 1] != "{":
             self._add(f"{self._gap()}{command} ", is_begin=False)
             return
-        end = group_end(self._source, self._at)
-        given, self._at = self._source[self._at + 1 : end - 1], end
+        given = self._group_at(self._at)
         if command == r"\bond":
             if given not in _BONDS:
                 raise Unreadable(given)
@@ -220,7 +210,7 @@ class _Reaction:
         else:
             self._add(f"{self._gap()}{command}{{{given}}}", is_begin=False)
 
-    def _other(self, character: str) -> None:
+    def _read_other(self, character: str) -> None:
         self._add(character, is_begin=False)
 
     def _gap(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from webchat.render.arguments import Unreadable, group_end
+from webchat.render.arguments import Reader, Unreadable
 
 _PREFIXES = {
     "quecto": "q", "ronto": "r", "yocto": "y", "zepto": "z", "atto": "a", "femto": "f", "pico": "p", "nano": "n",
@@ -60,13 +60,13 @@ def number(source: str) -> str:
         return source
     sign = (found["sign"] or "").replace("\u2212", "-").replace("~", r"\sim ").replace("≈", r"\approx ")
     groups = (found["digits"] or "").replace(",", "{,}").split()
-    made = sign + r"\,".join(groups) + (found["error"] or "") + (rf"\pm {found['spread']}" if found["spread"] else "")
+    value = sign + r"\,".join(groups) + (found["error"] or "") + (rf"\pm {found['spread']}" if found["spread"] else "")
     if not found["exponent"]:
-        return made
+        return value
     power = f"10^{{{found['exponent'].lstrip('+')}}}"
     if found["spread"]:
-        made = f"({made})"
-    return rf"{made}\times {power}" if found["digits"] else f"{sign}{power}"
+        value = f"({value})"
+    return rf"{value}\times {power}" if found["digits"] else f"{sign}{power}"
 
 
 def quantity(source: str, of: str) -> str:
@@ -118,25 +118,23 @@ def physical_unit(source: str) -> str:
 
 def unit(source: str) -> str:
     r"""The TeX of `\unit{…}`: of a unit's names, or of its letters. Raises Unreadable."""
-    return _Unit(source).made()
+    return _Unit(source).to_tex()
 
 
 def _with_unit(value: str, of: str) -> str:
     return f"{value}{of}" if not of or of.startswith("^") else rf"{value}\,{of}"
 
 
-def _listed(made: list[str]) -> str:
-    *most, last = made
+def _listed(values: list[str]) -> str:
+    *most, last = values
     return rf"{', '.join(most)}\text{{ and }}{last}".replace(", ", r",\ ") if most else last
 
 
-class _Unit:
-    """Reads a unit once, from its beginning to its end."""
+class _Unit(Reader):
+    tokens = _TOKEN
 
     def __init__(self, source: str) -> None:
-        self._source, self._at = source.strip(), 0
-        self._made: list[str] = []
-        """For each unit its symbol and its power; also slashes and brackets."""
+        super().__init__(source.strip())
         self._prefix = self._sign = self._power = ""
         """What was said before a unit: its prefix, "-" for "per", and its power."""
         self._raised_by = ""
@@ -144,16 +142,13 @@ class _Unit:
         self._is_joined = True
         """Whether the next unit follows without a space: at the beginning, and after a slash or bracket."""
 
-    def made(self) -> str:
+    def to_tex(self) -> str:
+        """The pieces are each unit's symbol and power, slashes and brackets."""
         while self._at < len(self._source):
-            token = _TOKEN.match(self._source, self._at)
-            if token is None:
-                raise Unreadable(self._source[self._at :][:20])
-            self._at = token.end()
-            getattr(self, f"_read_{token.lastgroup}")(token[token.lastgroup or 0])
+            self._read_next()
         if self._prefix or self._sign or self._power:
             raise Unreadable(self._source[:20])
-        return "".join(self._made)
+        return "".join(self._pieces)
 
     def _read_command(self, name: str) -> None:
         if name == "per":
@@ -170,14 +165,13 @@ class _Unit:
             self._add(_named(name))
 
     def _with_argument(self, name: str) -> None:
-        end = group_end(self._source, self._at)
-        given, self._at = self._source[self._at + 1 : end - 1], end
+        given = self._group_at(self._at)
         if name == "tothe":
             self._raise(given)
         elif name == "raiseto":
             self._power = given
         else:
-            self._made.append(rf"_{{\mathrm{{{given}}}}}")
+            self._pieces.append(rf"_{{\mathrm{{{given}}}}}")
 
     def _read_letters(self, letters: str) -> None:
         self._add(letters.replace("\u2103", "°C").replace("\\%", "%").replace("%", r"\%"))
@@ -186,34 +180,32 @@ class _Unit:
         self._raise(power.replace("\u2212", "-"))
 
     def _read_group(self, _: str) -> None:
-        end = group_end(self._source, self._at - 1)
-        given, self._at = self._source[self._at : end - 1], end
-        self._raise(given)
+        self._raise(self._group_at(self._at - 1))
 
     def _read_slash(self, _: str) -> None:
-        self._made.append("/")
+        self._pieces.append("/")
         self._is_joined = True
 
     def _read_between(self, _: str) -> None:
         """What is between two units is shown as a space, whatever it is."""
 
     def _read_bracket(self, bracket: str) -> None:
-        self._made.append(bracket)
+        self._pieces.append(bracket)
         self._is_joined = bracket == "("
 
     def _add(self, symbol: str) -> None:
         is_mark = symbol.startswith("^")
         text = symbol if is_mark else rf"\mathrm{{{self._prefix}{symbol}}}"
         power = self._sign + (self._power or ("1" if self._sign else ""))
-        self._made += (text if self._is_joined or is_mark else rf"\,{text}", f"^{{{power}}}" if power else "")
+        self._pieces += (text if self._is_joined or is_mark else rf"\,{text}", f"^{{{power}}}" if power else "")
         self._raised_by, self._is_joined = self._sign, False
         self._prefix = self._power = self._sign = ""
 
     def _raise(self, power: str) -> None:
         """Raise the last unit, whose power is none or "-1" so far."""
-        if not self._made or self._made[-1] not in ("", "^{-1}"):
+        if not self._pieces or self._pieces[-1] not in ("", "^{-1}"):
             raise Unreadable(power)
-        self._made[-1] = f"^{{{self._raised_by}{power}}}"
+        self._pieces[-1] = f"^{{{self._raised_by}{power}}}"
 
 
 def _named(name: str) -> str:
