@@ -252,22 +252,6 @@ def test_the_same_answer_again_changes_nothing(manager, asking, session_id):
     assert asking.chosen == [(session_id, "p1", "yes")]
 
 
-def test_an_answer_that_comes_after_another_at_the_end_is_refused(manager, asking, session_id, home, monkeypatch):
-    posted = ask(manager, session_id)
-    other = WebChatSessionManager(ScriptedBackend(), home / "web-chat-sessions.json")
-    request = other.storage.replies.request
-
-    def request_late(*what):
-        manager.answer_permission(session_id, "p1", "yes")
-        posted.wait()
-        request(*what)
-
-    monkeypatch.setattr(other.storage.replies, "request", request_late)
-    with pytest.raises(QuestionClosed):
-        other.answer_permission(session_id, "p1", "no")
-    assert asking.chosen == [(session_id, "p1", "yes")]
-
-
 def test_what_was_not_offered_or_asked_is_refused(manager, asking, session_id):
     posted = ask(manager, session_id)
     with pytest.raises(InvalidInput):
@@ -353,20 +337,24 @@ def test_an_answer_that_is_read_from_the_storage_first_is_the_persons_all_the_sa
     assert asking.chosen == [(session_id, "p1", "yes")]
 
 
-def test_an_answer_that_comes_just_after_the_end_is_refused(manager, asking, session_id, home, monkeypatch):
+@pytest.mark.parametrize("before", [None, "yes"], ids=["unanswered", "answered otherwise"])
+def test_an_answer_that_comes_just_after_the_end_is_refused(manager, asking, session_id, home, monkeypatch, before):
     posted = ask(manager, session_id)
     other = WebChatSessionManager(ScriptedBackend(), home / "web-chat-sessions.json")
     request = other.storage.replies.request
 
     def request_late(*what):
-        manager.stop(session_id)
+        if before:
+            manager.answer_permission(session_id, "p1", before)
+        else:
+            manager.stop(session_id)
         posted.wait()
         request(*what)
 
     monkeypatch.setattr(other.storage.replies, "request", request_late)
     with pytest.raises(QuestionClosed):
-        other.answer_permission(session_id, "p1", "yes")
-    assert asking.chosen == []
+        other.answer_permission(session_id, "p1", "no")
+    assert asking.chosen == ([(session_id, "p1", before)] if before else [])
 
 
 def test_a_question_that_a_dead_server_left_is_kept_without_buttons(manager, asking, session_id, home, tmp_path):
