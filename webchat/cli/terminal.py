@@ -12,7 +12,7 @@ from webchat.serving.logs import printable
 
 BAR_WIDTH = 30
 FAILED, USAGE, NO_SESSION, NOT_NOW = 1, 2, 3, 7
-"""Exit codes of every command."""
+"""Exit codes: a failure, wrong input, an unknown session, and what may succeed later."""
 STATUS_CODES = {400: USAGE, 404: NO_SESSION, 409: NOT_NOW, 413: USAGE, 422: USAGE, 429: NOT_NOW, 503: NOT_NOW}
 """The same by what the chat answers."""
 
@@ -28,7 +28,8 @@ class Ended(click.ClickException):
 def refusal(error: Exception, *, in_chat: bool = False) -> Ended:
     """The error as an exception that ends the command. Raises BrokenPipeError, which needs no words.
 
-    `in_chat`: wrong input is told by a code of its own, for scripts that use the chat; else settings may be wrong.
+    Only commands that use the chat (`in_chat`) exit with USAGE for wrong input. For the others, which check settings,
+    it is a failure.
     """
     if isinstance(error, BrokenPipeError):
         raise error
