@@ -7,7 +7,7 @@ import pytest
 from webchat.render.brackets import MOST_ALONE, without_lone_ones
 from webchat.render.tex import mathml
 
-LONE = ("(", "[", r"\{", r"\langle ", "⟦", "⎰", "{(}", "f(x)^{(", r"(\hat)", r"(\frac2)", "(x%)\n")
+LONE = ("(", "[", r"\{", r"\langle ", "⟦", "⎰", "{(}", "f(x)^{(", r"(\hat)", r"(\frac2)", r"(abcdef\rho", "(x%)\n")
 
 
 @pytest.mark.parametrize("lone", LONE)
@@ -22,7 +22,18 @@ def test_what_is_sized_as_an_opening_one_keeps_its_size_and_opens_nothing(size):
     assert without_lone_ones(size * (MOST_ALONE + 1)) == size.replace("l", "", 1) * (MOST_ALONE + 1)
 
 
-@pytest.mark.parametrize("tex", ["f(x + 1)", "[0, 1)", r"\left(x\right)", "((x + y) + (z + w))", r"\{1, 2\}"])
+PAIRS = (
+    "f(x + 1)",
+    "[0, 1)",
+    r"\left(x\right)",
+    r"\bigl(x\bigr)",
+    r"\Bigl[0, 1\Bigr)",
+    "((x + y) + (z + w))",
+    r"\{1, 2\}",
+)
+
+
+@pytest.mark.parametrize("tex", PAIRS)
 def test_pairs_stay_as_they_are(tex):
     assert without_lone_ones(tex * MOST_ALONE) == tex * MOST_ALONE
 

@@ -32,11 +32,15 @@ _COMMANDS = {
     r"\ulcorner": "⌜",
 }
 """The library's opening brackets, as text."""
-_CLOSING_COMMANDS = re.compile(r"\\(?:\}|r[A-Za-z]+|[ul]rcorner)$")
-_SIZE = re.compile(r"\\(?:left|right|middle|[bB]igg?[lrm]?)$")
-_OPENING_SIZE = re.compile(r"(\\[bB]igg?)l$")
+_CLOSING_COMMANDS = re.compile(
+    r"\\(?:\}|(?:r(?:Angle|Brace|Vert|angle|ang|brace|brack|ceil|floor|group|moustache|paren|vert)"
+    r"|rr(?:angle|bracket|parenthesis)|[lu]rcorner|[bB]igg?r)(?![A-Za-z]))"
+)
+_SIZED = r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![A-Za-z])\s*(?:\\[A-Za-z]+|\\.|[^{}%])"
+_OPENING_SIZE = re.compile(r"(\\[bB]igg?)l(?![A-Za-z])")
 _OPTIONAL = re.compile(r"\\(?:sqrt|x[A-Za-z]+)$")
-_PART = re.compile(r"%[^\n]*\n?|\\[A-Za-z]+|\\.|.", re.S)
+_PART = re.compile(rf"%[^\n]*\n?|{_SIZED}|\\[A-Za-z]+|\\.|.", re.S)
+_IS_SIZED = re.compile(_SIZED, re.S)
 
 
 def without_lone_ones(tex: str) -> str:
@@ -73,7 +77,8 @@ def _most_alone(parts: list[str]) -> int:
             waiting[-1] += 1
         elif _closes(part) and waiting[-1] and letters >= LONGEST_ARGUMENTS:
             waiting[-1] -= 1
-        letters = 0 if part[0] in "\\^_}" else letters + (not part.isspace())
+        is_plain = part[0] not in "\\^_}" or _IS_SIZED.fullmatch(part)
+        letters = letters + (not part.isspace()) if is_plain else 0
     return alone + sum(waiting)
 
 
@@ -81,8 +86,8 @@ def _as_text(parts: list[str]) -> Iterator[str]:
     before = ""
     for part in parts:
         if sized := _OPENING_SIZE.match(part):
-            yield sized[1]
-        elif not _opens(part) or _SIZE.match(before) or (part == "[" and _OPTIONAL.match(before)):
+            yield sized[1] + part[sized.end() :]
+        elif not _opens(part) or (part == "[" and _OPTIONAL.match(before)):
             yield part
         else:
             yield rf"\text{{{_COMMANDS.get(part, part)}}}"
