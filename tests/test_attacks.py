@@ -16,9 +16,9 @@ from tests import attacks
 from tests.attacks import CORPUS
 from webchat.archive.readable import as_html
 from webchat.chat.message import Message
-from webchat.chat.plain import TURNING, one_line
+from webchat.chat.plain import TURNING, normal_lines, one_line
 from webchat.render import colours
-from webchat.render.markdown import TASKS_AT_MOST, GrowingMarkdown, markdown, normal_lines
+from webchat.render.markdown import TASKS_AT_MOST, GrowingMarkdown, markdown
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
 
 TAGS = set(

@@ -17,9 +17,10 @@ from linkify_it import LinkifyIt
 from markupsafe import Markup
 
 from tests.conftest import HTMX
+from webchat.chat.plain import normal_lines
 from webchat.chat.texts import title_of
 from webchat.render import links
-from webchat.render.markdown import GrowingMarkdown, markdown, normal_lines
+from webchat.render.markdown import GrowingMarkdown, markdown
 from webchat.render.rendered import Rendered
 
 UNFINISHED = GrowingMarkdown.unfinished

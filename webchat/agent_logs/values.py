@@ -9,6 +9,7 @@ from typing import Any
 
 from webchat.chat.agent_tools import TOO_DEEP, as_json, called
 from webchat.chat.parts import Output, Part, ToolCall
+from webchat.chat.plain import without_surrogates
 
 Row = Mapping[str, Any]
 Step = Part | str
@@ -30,11 +31,6 @@ def parsed(value: object) -> object:
     return value
 
 
-def whole(text: str) -> str:
-    """The text without lone surrogates, which JSON can express but files and pages cannot."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
 def text_of(content: object, depth: int = 0) -> str:
     """The text of a string, a list of blocks, or a tool's result, which may be anything."""
     if isinstance(content, str) or content is None:
@@ -52,17 +48,17 @@ def text_of(content: object, depth: int = 0) -> str:
 def stated(value: Row, name: str) -> str:
     """A row's text; "" if there is none."""
     found = value.get(name)
-    return whole(found) if isinstance(found, str) else ""
+    return without_surrogates(found) if isinstance(found, str) else ""
 
 
 def call_of(call_id: str, tool: str, given: object) -> ToolCall:
     """A tool's call with these arguments."""
     call = called(call_id, tool or "tool", given)
-    return replace(call, title=whole(call.title), input=whole(call.input))
+    return replace(call, title=without_surrogates(call.title), input=without_surrogates(call.input))
 
 
 def result_of(call_id: str, content: object, *, failed: bool) -> ToolCall:
     """The result of the call with that id; a result has no name."""
-    text = whole(text_of(content))
+    text = without_surrogates(text_of(content))
     output = (Output(text),) if text.strip() else ()
     return ToolCall(call_id, "tool", status="failed" if failed else "done", output=output)

@@ -17,7 +17,7 @@ from webchat.archive.foreign_pictures import Find, resolved
 from webchat.archive.foreign_tree import ForeignTree
 from webchat.archive.lenient import text
 from webchat.chat.parts import Text
-from webchat.chat.plain import one_line
+from webchat.chat.plain import one_line, without_surrogates
 from webchat.chat.texts import title_of
 from webchat.fileutil import jsonlines
 from webchat.limits import CHOSEN
@@ -98,8 +98,7 @@ def brought(found: Conversation, find: Find) -> Brought:
         raise Unreadable(f"it is larger than {size_of(LARGEST)}")
     pictures, missing = resolved(found.nodes, find)
     tree = ForeignTree(found.nodes, found.made)
-    name = text(found.theirs) or hashlib.sha256(_dump(found.content)).hexdigest()
-    name = name.encode("utf-8", "replace").decode()
+    name = without_surrogates(text(found.theirs)) or hashlib.sha256(_dump(found.content)).hexdigest()
     titled = shown_title(found.title) or title_of(tree.first_question[:MOST_OF_A_TITLE])
     extra: dict[str, object] = {"imported": {"from": found.source, "id": name}}
     if prompt := found.system_prompt.replace("\0", "").strip():

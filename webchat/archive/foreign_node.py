@@ -9,6 +9,7 @@ from typing import Any
 from webchat.chat.message import LONGEST_NAME, LONGEST_NOTE, File, Message
 from webchat.chat.parts import Note, Part, Reasoning, Text, ToolCall
 from webchat.chat.picture import SentPicture
+from webchat.chat.plain import normal_lines
 from webchat.fileutil import jsonlines
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
@@ -87,8 +88,7 @@ def _simple_line(node: ForeignNode, name: str, parent: str | None, time: str) ->
     content = node.content
     if "\0" in content:  # searching takes a tenth of the time of replacing
         content = content.replace("\0", "")
-    if "\r" in content:
-        content = content.replace("\r\n", "\n").replace("\r", "\n")
+    content = normal_lines(content)
     more = ""
     if node.files:
         files = [{"name": file.name, "content": file.content} for file in node.files]
@@ -157,7 +157,7 @@ def _plain(part: Part) -> Part:
     if isinstance(part, ToolCall) and part.was_left:
         return replace(part, seconds=0.0)
     if isinstance(part, Text | Reasoning | Note):
-        return replace(part, text=part.text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n"))
+        return replace(part, text=normal_lines(part.text.replace("\0", "")))
     return part
 
 

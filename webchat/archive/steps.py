@@ -13,9 +13,9 @@ from webchat.archive.contained import contained
 from webchat.chat.message import File, Message, fenced
 from webchat.chat.parts import Block, Diff, Note, Part, Permission, Picture, Plan, Reasoning, Text, ToolCall
 from webchat.chat.picture import SentPicture
-from webchat.chat.plain import one_line
+from webchat.chat.plain import normal_lines, one_line
 from webchat.render.diffs import diff_text
-from webchat.render.markdown import markdown, normal_lines
+from webchat.render.markdown import markdown
 from webchat.render.terminal import plain, visible, written
 
 BROKE_OFF, STOPPED, INTERRUPTED = "The answer broke off.", "Answer stopped.", "Answer interrupted."

@@ -39,5 +39,15 @@ def utf8(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
+def without_surrogates(text: str) -> str:
+    """The text with "?" for each lone surrogate, which JSON can express but UTF-8 cannot."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def normal_lines(text: str) -> str:
+    """The text with "\\n" as its only line end."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
 def _acts(char: str) -> bool:
     return unicodedata.category(char) in ("Cc", "Cf", "Cs") and char not in JOINERS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from webchat.chat.message import File
-from webchat.chat.plain import one_line
+from webchat.chat.plain import normal_lines, one_line, without_surrogates
 from webchat.errors import InvalidInput, TooLarge
 
 DEFAULT_DESCRIPTION = "Web chat session"
@@ -30,9 +30,7 @@ def checked_message(message: str, most: int = 0, *, has_files: bool = False) -> 
         raise TooLarge(f"This message is too long: {most:,} characters at most. Send the rest as a file.")
     if "\0" in message:
         raise InvalidInput("The message contains a NUL character, which cannot be sent.")
-    # A lone surrogate, which UTF-8 cannot encode, becomes "?".
-    whole = message.encode("utf-8", "replace").decode()
-    return whole.replace("\r\n", "\n").replace("\r", "\n")
+    return normal_lines(without_surrogates(message))
 
 
 def file_name(name: str) -> str:
@@ -42,7 +40,7 @@ def file_name(name: str) -> str:
 
 def checked_file(name: str, content: str) -> File:
     """A text file to attach. Raises InvalidInput if it cannot be sent."""
-    file = File(file_name(name), content.encode("utf-8", "replace").decode())
+    file = File(file_name(name), without_surrogates(content))
     if "\0" in content:
         raise InvalidInput(f"{file.name} is not a text file.")
     if file.size > LARGEST_FILE:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from itertools import groupby
 from zlib import crc32
 
-from webchat.agent_logs.values import Step, whole
+from webchat.agent_logs.values import Step
 from webchat.chat.message import Message
 from webchat.chat.parts import MOST_PARTS, Diff, Note, Output, Part, Reasoning, Terminal, Text, ToolCall
+from webchat.chat.plain import without_surrogates
 
 
 class Turns:
@@ -33,7 +34,7 @@ class Turns:
         """Add what a row says, at this time. `model` is None if unknown."""
         if isinstance(step, str):
             self._finish()
-            self._add("user", whole(step), time, None)
+            self._add("user", without_surrogates(step), time, None)
         elif isinstance(step, ToolCall):
             self._answer(time, model)
             if step.status == "running":

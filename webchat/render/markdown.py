@@ -131,11 +131,6 @@ def _ended(growing: GrowingMarkdown, text: str) -> Markup:
 _kept = Rendered(_rendered, KEPT_CHARACTERS)
 
 
-def normal_lines(text: str) -> str:
-    """The text with "\\n" as its only line end, as Markdown's parser takes it."""
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-
-
 def _env(*known: Env) -> Env:
     """What the parser collects: the definitions of addresses and footnotes, of each label the first."""
     references: Env = {}

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from webchat.backends import Event, Piece
 from webchat.chat.parts import Placed, Usage
+from webchat.chat.plain import without_surrogates
 
 STOPPING: Mapping[str, Any] = {"s": "Stopping at the model's next token", "p": None}
 """The status if a backend does not stop at once."""
@@ -17,7 +18,7 @@ _PLACED = get_args(Placed)
 def record_of(piece: Piece) -> dict[str, Any]:
     """The log's record for a piece; empty if there is nothing to write. Raises TypeError for an invalid piece."""
     if isinstance(piece, str):
-        return {"d": _whole(piece)} if piece else {}
+        return {"d": without_surrogates(piece)} if piece else {}
     if isinstance(piece, _PLACED):
         return {"part": _part(piece)}
     if not isinstance(piece, Event):
@@ -25,14 +26,14 @@ def record_of(piece: Piece) -> dict[str, Any]:
     if not isinstance(piece.text, str) or not isinstance(piece.progress, int | float | None):
         raise TypeError(f"a backend gave an Event of {piece.text!r:.50} and {piece.progress!r:.50}")
     if piece.kind == "status":
-        return {"s": _whole(piece.text), "p": piece.progress}
+        return {"s": without_surrogates(piece.text), "p": piece.progress}
     if piece.kind == "usage":
         usage = _counted(piece.data)
         return {"part": usage.record()} if usage else {}
     if piece.kind == "reasoned":
         return {"u": True}
     key = {"reasoning": "r", "note": "n", "tool": "n", "model": "model"}.get(piece.kind)
-    return {key: _whole(piece.text)} if key else {}
+    return {key: without_surrogates(piece.text)} if key else {}
 
 
 def _counted(data: Mapping[str, Any]) -> Usage | None:
@@ -54,15 +55,10 @@ def _part(part: Placed) -> dict[str, Any]:
 
 def _cleaned(value: Any) -> Any:  # noqa: ANN401  (whatever a record has)
     if isinstance(value, str):
-        return _whole(value)
+        return without_surrogates(value)
     if isinstance(value, dict):
         return {key: _cleaned(each) for key, each in value.items()}
     return [_cleaned(each) for each in value] if isinstance(value, list) else value
-
-
-def _whole(text: str) -> str:
-    """The text with "?" for lone surrogates, which UTF-8 cannot encode."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def size_of(value: Any) -> int:  # noqa: ANN401

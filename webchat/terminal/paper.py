@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from webchat.chat.asked import about
 from webchat.chat.message import IN_FLIGHT
-from webchat.terminal.blocks import finished, one_kind_of_line_end
+from webchat.chat.plain import normal_lines
+from webchat.terminal.blocks import finished
 from webchat.terminal.client import Fields
 from webchat.terminal.printed import question_text
 from webchat.terminal.screen import Screen
@@ -119,7 +120,7 @@ class Article:
             self._end(message)
 
     def _text(self, number: int, text: str, *, whole: bool) -> None:
-        text = one_kind_of_line_end(text)
+        text = normal_lines(text)
         printed = self._printed.get(number, "")
         if not text.startswith(printed):
             self._screen.line("— that was reasoning; the answer begins here —", ASIDE)

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 
 from webchat.chat.message import Message
+from webchat.chat.plain import normal_lines
 from webchat.limits import drop_oldest
-from webchat.render.markdown import GrowingMarkdown, markdown, normal_lines
+from webchat.render.markdown import GrowingMarkdown, markdown
 from webchat.render.typed import typed
 
 KEPT = 256

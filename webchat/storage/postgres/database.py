@@ -14,6 +14,7 @@ import psycopg
 from psycopg import Connection, conninfo
 from psycopg_pool import ConnectionPool
 
+from webchat.chat.plain import without_surrogates
 from webchat.errors import InvalidInput, StorageAway
 from webchat.observer import NOBODY, Observer, timed
 from webchat.storage.postgres.failures import as_ours
@@ -293,6 +294,4 @@ def _place_of(given: dict[str, Any]) -> str:
 
 def text(value: str) -> str:
     """A text that PostgreSQL can store: without NUL and lone surrogates."""
-    if value.isascii() and "\0" not in value:
-        return value
-    return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    return without_surrogates(value.replace("\0", "\ufffd"))
