@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.memory_folder import MemoryFolder
 from tests.processes import another_process, run_in_another_process, says
 from webchat.cli import main
-from webchat.fileutil import DiskFolder, Folder, Locked, MemoryFolder, NoLocks, atomic_write, locked, quarantine
+from webchat.fileutil import DiskFolder, Folder, Locked, NoLocks, atomic_write, locked, quarantine
 from webchat.fileutil.links import link, names_of, remove_if_empty
 
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.memory_folder import MemoryFolder
 from tests.stored import Stored
 from webchat.chat.conversation import Conversation, Position, change_since
 from webchat.chat.message import Message
 from webchat.chat.messages import Messages
-from webchat.fileutil import MemoryFolder
 from webchat.render.markdown import GrowingMarkdown
 from webchat.replies.follow import Conversations, text_pieces
 from webchat.storage.wakeups import Waiter, Wakeups

@@ -15,7 +15,6 @@ from tests.reading import until
 from tests.scripted import ScriptedBackend
 from webchat import WebChatSessionManager, create_app
 from webchat.errors import LimitReached, SessionBusy, TooBusy
-from webchat.fileutil import MemoryFolder
 from webchat.limits import Limits, Places, Turnstile
 from webchat.storage.files.reply_logs import FileReplyLog
 
@@ -339,7 +338,6 @@ def test_the_disk_is_asked_for_real(tmp_path):
     from webchat.fileutil import DiskFolder
 
     assert DiskFolder(tmp_path / "not" / "yet").free() > 0
-    assert MemoryFolder().free() is None
 
 
 def test_there_is_no_way_around_the_number_of_sessions(limited, manager):

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.memory_folder import MemoryFolder
 from tests.stored import Stored
 from webchat.chat.conversation import change_since
 from webchat.chat.message import Message
-from webchat.fileutil import MemoryFolder
 from webchat.replies.follow import Conversations
 from webchat.storage.files.transcripts import FileTranscripts
 

@@ -15,10 +15,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.memory_folder import MemoryFolder
 from tests.reading import until
 from tests.stored import documents_in
 from webchat.errors import InvalidInput, LimitReached, StorageError, TooLarge
-from webchat.fileutil import DiskFolder, MemoryFolder, locked
+from webchat.fileutil import DiskFolder, locked
 from webchat.memory import MemoryStore, answer, categorise, check_memory_intent, tags_of
 from webchat.storage import storage_at
 from webchat.storage.protocols.documents import MEMORIES

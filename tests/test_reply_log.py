@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.memory_folder import MemoryFolder
 from tests.processes import another_process, says, tell
 from tests.reading import until
 from tests.scripted import ScriptedBackend
 from tests.stored import Stored
 from webchat.chat.message import Message
 from webchat.errors import SessionBusy, StorageError
-from webchat.fileutil import DiskFolder, MemoryFolder, jsonlines
+from webchat.fileutil import DiskFolder, jsonlines
 from webchat.manager import WebChatSessionManager
 from webchat.replies.follow import Conversations
 from webchat.storage.wakeups import POLL_INTERVAL

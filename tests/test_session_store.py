@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.memory_folder import MemoryFolder
 from tests.processes import another_process, run_in_another_process, says, tell
 from webchat.errors import SessionExists, SessionNotFound, StorageError
-from webchat.fileutil import MemoryFolder
 from webchat.session_store import WebChatSession, WebChatSessionStore, is_session_id
 from webchat.storage import storage_at
 from webchat.storage.files.activity import Activity

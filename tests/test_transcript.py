@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.memory_folder import MemoryFolder
 from webchat.chat.message import Message, history
-from webchat.fileutil import DiskFolder, MemoryFolder, jsonlines
+from webchat.fileutil import DiskFolder, jsonlines
 from webchat.storage.files.transcripts import FileTranscripts
 
 

@@ -1,4 +1,4 @@
-"""Files that survive a crash: a folder of named files, on disk or in memory. Knows nothing about their content."""
+"""Files that survive a crash, in folders of named files. Knows nothing about their content."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from webchat.fileutil.folder import (
     locked,
     quarantine,
 )
-from webchat.fileutil.memory import MemoryFolder
 
 __all__ = [
     "FILE_MODE",
@@ -28,7 +27,6 @@ __all__ = [
     "Folder",
     "Locked",
     "Log",
-    "MemoryFolder",
     "NoLocks",
     "NotAFile",
     "Release",

@@ -1,4 +1,4 @@
-"""A folder of named files: the protocol, and what disk and memory have in common."""
+"""A folder of named files: the protocol, and what all such folders have in common."""
 
 from __future__ import annotations
 

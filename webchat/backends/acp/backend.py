@@ -20,7 +20,7 @@ from webchat.backends.acp.transcript import digest
 from webchat.backends.acp.turn import Turn
 from webchat.backends.pictures import GivenPicture
 from webchat.errors import BackendUnavailable, InvalidInput
-from webchat.fileutil import Folder, MemoryFolder
+from webchat.fileutil import Folder
 
 NOT_ALIVE = "The agent offers no such choice. Send a message first: the choices are known once the agent is running."
 
@@ -69,7 +69,7 @@ class AcpBackend:
         self._agents = {agent.name: agent for agent in agents}
         self._by_any_name = {agent.names[1]: agent for agent in agents} | self._agents
         self._default = next(iter(self._agents.values()))
-        self._records = Records(MemoryFolder() if folder is None else folder)
+        self._records = Records(folder)
         self._sessions = Sessions()
 
     # Who answers

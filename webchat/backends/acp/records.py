@@ -58,7 +58,8 @@ class Record:
 class Records:
     """The records by the id of our session. If the file cannot be written, this process keeps them in memory."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder | None) -> None:
+        """Without a folder they are only in memory."""
         self._folder = folder
         self._own: dict[str, Record] = {}
         """Records of this process that could not be written to the file, or are held back."""
@@ -130,7 +131,8 @@ class Records:
             gone = {session_id for session_id in self._found() if lookup(session_id) is None}
             if gone:
                 self._own = {key: record for key, record in self._own.items() if key not in gone}
-                self._write(gone)
+                if self._folder:
+                    self._write(self._folder, gone)
 
     def folders(self) -> list[str]:
         """The folders in which agents have worked, most recent first."""
@@ -140,10 +142,12 @@ class Records:
     def _save(self, changes: Mapping[str, Record]) -> None:
         """Called with the lock."""
         self._own = _changed(self._own, changes)
-        if self._held.issuperset(self._own):
+        if self._folder is None:
+            self._own = dict(list(self._own.items())[-MOST_RECORDS:])
+        if self._folder is None or self._held.issuperset(self._own):
             return
         try:
-            self._write()
+            self._write(self._folder)
             self._own = {key: record for key, record in self._own.items() if key in self._held}
         except OSError:
             log.warning("the agents' sessions could not be saved", exc_info=True)
@@ -159,24 +163,24 @@ class Records:
 
     def _read(self) -> dict[str, Record]:
         """Raises OSError, ValueError, RecursionError."""
-        data = self._folder.read(FILENAME)
+        data = self._folder.read(FILENAME) if self._folder else None
         found = json.loads(data or b"{}")
         if not isinstance(found, dict):
             raise ValueError("not an object")
         records = {session_id: _record(value) for session_id, value in found.items()}
         return {session_id: record for session_id, record in records.items() if record}
 
-    def _write(self, gone: Collection[str] = ()) -> None:
-        with locked(self._folder, FILENAME):
+    def _write(self, folder: Folder, gone: Collection[str] = ()) -> None:
+        with locked(folder, FILENAME):
             try:
                 found = self._read()
             except (ValueError, RecursionError):
-                quarantine(self._folder, FILENAME)
+                quarantine(folder, FILENAME)
                 found = {}
             own = {key: record for key, record in self._own.items() if key not in self._held}
             kept = list(_changed(found, own).items())[-MOST_RECORDS:]
             data = json.dumps({key: asdict(value) for key, value in kept if key not in gone}, indent=1)
-            self._folder.replace(FILENAME, f"{data}\n".encode())
+            folder.replace(FILENAME, f"{data}\n".encode())
 
 
 def _changed(found: dict[str, Record], changes: Mapping[str, Record]) -> dict[str, Record]:

@@ -1,4 +1,4 @@
-"""A folder in memory."""
+"""A folder in memory, for tests that write much."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from webchat.fileutil.folder import Folder, Locked, Log, Release, Stamp
 
 
 class MemoryFolder(Folder):
-    """A folder in memory, for this process alone."""
+    """See `Folder`; for this process alone."""
 
     def __init__(self) -> None:
         self._files: dict[str, bytes] = {}
