@@ -49,7 +49,7 @@ class EventStream:
 
     def close(self) -> None:
         self._gone.set()
-        self._manager.bus.publish_all()
+        self._manager.storage.bus.publish_all()
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
 

@@ -22,7 +22,7 @@ def session_id(manager):
 
 def said(manager, session_id):
     """The messages since."""
-    return [message.content for message in manager.read_conversation(session_id).messages[2:]]
+    return [message.content for message in manager.reader.conversation(session_id).messages[2:]]
 
 
 @pytest.fixture

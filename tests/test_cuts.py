@@ -60,7 +60,7 @@ class Answering:
         if self._grown == len(ANSWER):
             assert self._posted.wait(10)
         else:
-            until(lambda: self._manager.read_conversation(self.session_id).last.content == text)
+            until(lambda: self._manager.reader.conversation(self.session_id).last.content == text)
 
     def page(self) -> OpenTab:
         """The page as loaded, without anything from a stream."""

@@ -342,7 +342,7 @@ class TestFolderGone:
         gate.set()
         assert posted.run.wait(10)
         assert posted.error is None
-        assert manager.read_conversation(session_id).last.content == "so far and on"
+        assert manager.reader.conversation(session_id).last.content == "so far and on"
 
     def test_a_disk_that_was_away_is_all_there_when_it_is_back(self, client, manager, home, session_id):
         away = home.with_name("away")

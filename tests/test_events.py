@@ -91,7 +91,7 @@ def test_a_page_that_has_everything_is_sent_no_message(open_tab, manager):
     tab = open_tab().connect().read(settled)
     before = len(tab.events)
     manager.stopping.set()
-    manager.bus.publish_all()
+    manager.storage.bus.publish_all()
     tab.read(lambda _: False)
     assert about_messages(tab) == []
     assert all(event.comment for event in tab.events[before:])
@@ -534,7 +534,7 @@ def test_a_refused_stream_takes_no_room(crowded):
 def test_a_stream_ends_when_the_server_does(open_tab, manager):
     tab = open_tab().connect().read(settled)
     manager.stopping.set()
-    manager.bus.publish_all()
+    manager.storage.bus.publish_all()
     tab.read(lambda _: False)
     tab.close()
 

@@ -197,7 +197,7 @@ def test_an_import_brings_no_folder_that_could_not_be_chosen(start, places):
         client.post("/messages", data={"message": f"number {number}", "working_dir": str(folder)}, headers=JSON)
         exported.append(client.get(f"/sessions/{manager.active_session_id}/export").data)
         manager.housekeeping.delete([manager.active_session_id])
-        manager.housekeeping.purge([manager.list_page("trash")[0].session_id])
+        manager.housekeeping.purge([manager.directory.page("trash")[0].session_id])
     lines = [exported[0], exported[1].replace(str(places / "in").encode(), str(places / "out").encode())]
     for file in lines:
         assert client.post("/sessions/import", data=file, headers=JSON).json["imported"]

@@ -383,7 +383,7 @@ def test_empty_sessions_count_and_make_room_after_a_while(storage):
     manager.create_session(owner="ada")
     manager.housekeeping.restore([ids[0]], "ada")
     assert len(manager.list_sessions("ada")) == 4
-    assert manager.find_session(ids[3], "ada") is None
+    assert manager.reader.find(ids[3], "ada") is None
     assert [len(manager.conversation(name, "ada").messages) for name in (ids[0], begun.session.session_id)] == [4, 2]
     with pytest.raises(LimitReached):
         manager.create_session(owner="ada")

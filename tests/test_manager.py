@@ -641,7 +641,7 @@ class TestStop:
         backend.plays("half an", gate)
         answers = []
         waiting = threading.Thread(target=lambda: answers.append(manager.send_message("hello")))
-        with manager.bus.listen(current) as waiter:
+        with manager.storage.bus.listen(current) as waiter:
             waiting.start()
             while ("assistant", "half an", "streaming") not in shown(manager, current):
                 waiter.wait(PATIENCE)
@@ -652,7 +652,7 @@ class TestStop:
 
     def test_a_message_wakes_nobody_who_reads_elsewhere(self, manager, current):
         elsewhere = manager.create_session().session_id
-        with manager.bus.listen(current) as here, manager.bus.listen(elsewhere) as there:
+        with manager.storage.bus.listen(current) as here, manager.storage.bus.listen(elsewhere) as there:
             ended(manager.post_message(current, "hello").run)
             assert here.wait(PATIENCE, urgent=True)
             assert not there.wait(0)

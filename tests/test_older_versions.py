@@ -75,7 +75,7 @@ def test_reading_changes_nothing(manager, home, expected):
     before = snapshot(home)
     for session_id, was in expected.items():
         manager.conversation(session_id, was["owner"])
-        manager.is_aside(session_id, "nothing")
+        manager.reader.is_aside(session_id, "nothing")
     assert snapshot(home) == before
 
 

@@ -456,7 +456,7 @@ def test_a_branch_of_claude_code_that_was_left_is_not_shown(manager, programs):
             {"type": "custom-title", "customTitle": "By the person"},
         ]
     )
-    session, conversation = manager.session_to_read(CLAUDE), manager.conversation(CLAUDE)
+    session, conversation = manager.reader.require(CLAUDE), manager.conversation(CLAUDE)
     assert session.description == "By the person"
     assert [item.content for item in conversation.messages] == ["Hello", "Hi", "/review a.py", "Reviewed"]
     assert conversation.messages[-1].ordered == (Text("Reviewed"), Note("Interrupted."))

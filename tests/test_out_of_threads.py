@@ -47,12 +47,12 @@ def test_a_saved_message_is_answered_when_it_is_sent_again(manager, session_id, 
     with pytest.raises(NoThreads, match="Your message is saved"):
         manager.post_message(session_id, "one", key="k")
     assert not [*home.rglob("*.reply")]
-    assert [message.content for message in manager.read_conversation(session_id).messages] == ["one"]
+    assert [message.content for message in manager.reader.conversation(session_id).messages] == ["one"]
     no_thread_for()
     again = manager.post_message(session_id, "one", key="k")
     assert again.wait(10)
     assert again.answer.content == "You said: one"
-    assert [message.role for message in manager.read_conversation(session_id).messages] == ["user", "assistant"]
+    assert [message.role for message in manager.reader.conversation(session_id).messages] == ["user", "assistant"]
 
 
 def test_a_script_and_a_page_are_told_to_send_it_again(client, page, session_id, no_thread_for):
@@ -97,10 +97,10 @@ def test_a_title_that_gets_no_thread_holds_no_backend(backend, no_thread_for):
 def test_the_search_goes_on_after_a_failed_start(manager, session_id, no_thread_for):
     manager.send_message("a needle", session_id)
     no_thread_for("search")
-    assert not manager.search("needle", 5).complete
+    assert not manager.directory.search("needle", 5).complete
     manager.housekeeping.delete([manager.create_session().session_id])  # which makes the index forget removed sessions
     no_thread_for()
-    until(lambda: manager.search("needle", 5).hits)
+    until(lambda: manager.directory.search("needle", 5).hits)
 
 
 def test_looking_for_servers_without_threads_is_no_fault(client, no_thread_for):

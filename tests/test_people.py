@@ -182,7 +182,7 @@ def state(manager):
     """All of Ada's data, as she sees it."""
     memory = MemoryStore(documents_in(DiskFolder(manager.storage.main.folder.path.parent)))
     sessions = [*manager.list_sessions("ada"), *manager.housekeeping.trash("ada")]
-    texts = [manager.read_conversation(session.session_id) for session in sessions]
+    texts = [manager.reader.conversation(session.session_id) for session in sessions]
     return sessions, texts, memory.list("ada")
 
 

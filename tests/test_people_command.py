@@ -176,8 +176,8 @@ def test_a_temporary_chat_of_this_process_ends_with_its_person(storage):
     people = People(manager, MemoryStore(storage.documents), DisabledPeople(storage.documents))
     people.disable("adalove")
     people.enable("adalove")
-    assert manager.find_session(mine, "adalove") is None
-    assert manager.find_session(others, "bob")
+    assert manager.reader.find(mine, "adalove") is None
+    assert manager.reader.find(others, "bob")
     manager.close()
 
 
@@ -364,7 +364,7 @@ def test_a_person_is_removed_in_any_engine(storage):
     backend.plays("half", forever)
     running = manager.create_session(owner="adalove").session_id
     posted = manager.post_message(running, "hello", "adalove")
-    until(lambda: posted.answer.content == "half" or manager.read_conversation(running).last.content == "half")
+    until(lambda: posted.answer.content == "half" or manager.reader.conversation(running).last.content == "half")
     assert [(each.name, each.kept.sessions, each.memories) for each in everybody.all()] == [
         (None, 1, 1), ("adalove", 2, 1), ("bob", 1, 1),
     ]  # fmt: skip

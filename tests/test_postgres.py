@@ -417,7 +417,7 @@ class TestAnImportThatStoodStill:
         with pytest.raises(StorageError, match="could not be imported"):
             bring(late, "first")
         shown = other.list_sessions()
-        said = [item.content for each in shown for item in other.read_conversation(each.session_id).messages]
+        said = [item.content for each in shown for item in other.reader.conversation(each.session_id).messages]
         assert said == ["second", "yes"]
         assert two[1].sessions.claimed() == []
         assert set(two[1].transcripts.sessions()) == {each.session_id for each in shown}

@@ -46,7 +46,7 @@ def found(manager, query, limit=30):
     """The ids of the sessions found, once the index is up to date."""
     end = time.monotonic() + PATIENCE
     while True:
-        hits, complete, _ = manager.search(query, limit)
+        hits, complete, _ = manager.directory.search(query, limit)
         if complete:
             return [hit.session_id for hit in hits]
         assert time.monotonic() < end
@@ -106,7 +106,7 @@ def test_the_session_of_late_comes_first_with_its_latest_such_message(manager, t
     first = talk("tea one", "tea two")
     second = talk("tea three")
     assert found(manager, "tea") == [second, first]
-    hits = manager.search("tea", 10).hits
+    hits = manager.directory.search("tea", 10).hits
     assert "tea two" in hits[1].before + hits[1].match + hits[1].after
     assert found(manager, "tea", limit=1) == [second]
 
@@ -114,7 +114,7 @@ def test_the_session_of_late_comes_first_with_its_latest_such_message(manager, t
 def test_the_hit_is_shown_where_it_stands(manager, talk):
     talk("word " * 100 + "Überraschung ist hier, " + "more " * 100)
     found(manager, "uberrasch")
-    hit = manager.search("uberrasch", 1)[0][0]
+    hit = manager.directory.search("uberrasch", 1)[0][0]
     assert hit.match == "Überrasch"
     assert hit.before.startswith("…")
     assert hit.after.startswith("ung ist hier")
@@ -143,7 +143,7 @@ def test_what_is_deleted_is_not_found_and_is_again_when_it_is_restored(manager, 
 def test_nobody_finds_what_another_owner_said(manager, talk):
     talk("a secret")
     found(manager, "secret")
-    assert manager.search("secret", 10, "somebody")[0] == []
+    assert manager.directory.search("secret", 10, "somebody")[0] == []
 
 
 @pytest.mark.files
@@ -296,7 +296,7 @@ def test_a_hit_far_back_opens_the_session_at_that_message(page, manager):
     for number in range(40):
         manager.add_exchange(session_id, f"question {number}", lambda n=number: f"answer {n}", "import")
     found(manager, "question 3")
-    hit = manager.search("answer 3", 10)[0]
+    hit = manager.directory.search("answer 3", 10)[0]
     assert hit
     message = next(m for m in manager.conversation(session_id).messages if m.content == "question 5")
     shown = page(f"/sessions/{session_id}?at={message.id}")
@@ -317,7 +317,7 @@ def test_nothing_is_waited_for_while_the_index_is_made(home):
         rows.append({"session_id": f"s{number}", "description": f"S {number}"})
     (home / "server" / "web-chat-sessions.json").write_text(json.dumps(rows))
     manager = start(home)
-    complete = manager.search("word7", 10)[1]
+    complete = manager.directory.search("word7", 10)[1]
     assert not complete
     soon(manager, "word299", ["s299"])
     manager.close()
@@ -356,7 +356,7 @@ def test_a_hit_deep_in_a_long_message_is_shown_where_it_stands(manager, filler):
     session_id = manager.create_session().session_id
     manager.post_message(session_id, filler * 20_000 + "the zebra at last").wait()
     soon(manager, "zebra", [session_id])
-    hit = manager.search("zebra", 1)[0][0]
+    hit = manager.directory.search("zebra", 1)[0][0]
     assert (hit.before[-4:], hit.match, hit.after) == ("the ", "zebra", " at last")
 
 
@@ -470,7 +470,7 @@ def test_a_search_waits_for_nobody_who_writes_the_index(home):
     with ThreadPoolExecutor(1) as pool:
         writing = pool.submit(write)
         assert writes.wait(PATIENCE)
-        assert [hit.session_id for hit in manager.search("tea", 10).hits] == [session_id]
+        assert [hit.session_id for hit in manager.directory.search("tea", 10).hits] == [session_id]
         ends.set()
         writing.result(PATIENCE)
     manager.close(grace=0)

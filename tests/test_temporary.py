@@ -47,7 +47,7 @@ def test_nothing_of_a_whole_conversation_is_written(here, client, manager, backe
     ordinary = manager.create_session().session_id
     manager.send_message("an ordinary message", ordinary)
     client.get("/sessions?q=ordinary")  # the search has its file
-    until(lambda: manager.search("ordinary", 5).complete)
+    until(lambda: manager.directory.search("ordinary", 5).complete)
     client.get("/")
     before = snapshot(home)
 
@@ -143,7 +143,7 @@ def test_it_is_listed_marked_and_current_until_another_is(temporary, client, man
 def test_a_page_of_the_list_counts_it(temporary, manager):
     for number in range(4):
         manager.send_message(f"number {number}", manager.create_session().session_id)
-    pages = [manager.list_page("list", start=start, count=2) for start in (0, 2, 4)]
+    pages = [manager.directory.page("list", start=start, count=2) for start in (0, 2, 4)]
     titles = [[session.description for session in page] for page in pages]
     assert titles == [["Temporary chat", "number 3"], ["number 2", "number 1"], ["number 0"]]
 
@@ -242,7 +242,7 @@ def test_browsers_restore_no_text_of_it(temporary, client, manager, backend):
 def test_deleted_or_ended_it_is_gone(temporary, client, manager, backend, way):
     assert post(client, way.format(temporary)).status_code == 200
     assert "end_session" in backend.calls
-    assert manager.find_session(temporary) is None
+    assert manager.reader.find(temporary) is None
     assert manager.housekeeping.trash() == []
     assert manager.storage.ended() == []
     with pytest.raises(SessionNotFound):
@@ -276,7 +276,7 @@ def test_an_answer_that_does_not_stop_holds_nothing_up(here, manager, backend):
     manager.post_message(session_id, "slowly")
     until(lambda: manager.conversation(session_id).last.content)
     manager.housekeeping.delete([session_id])
-    assert manager.find_session(session_id) is None
+    assert manager.reader.find(session_id) is None
     goes_on.set()
     until(lambda: manager.answers_in_flight == 0)
     manager.temporary.end_left()
@@ -291,10 +291,10 @@ def test_left_alone_it_ends_after_its_hours(here, home, backend):
     manager.send_message("still there", session_id)
     now += timedelta(hours=11)
     manager.temporary.end_left()
-    assert manager.find_session(session_id)
+    assert manager.reader.find(session_id)
     now += timedelta(hours=2)
     manager.temporary.end_left()
-    assert manager.find_session(session_id) is None
+    assert manager.reader.find(session_id) is None
     manager.close()
 
 

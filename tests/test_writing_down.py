@@ -147,8 +147,8 @@ def test_half_a_character_is_no_readers_trouble_wherever_it_comes(manager, backe
     half = "a\ud800b"
     backend.plays(Event("reasoning", half), Event("note", half), Event("status", half), gates[0], half)
     posted = manager.start_conversation("hello")
-    until(lambda: manager.read_conversation(posted.session.session_id).status)
-    shown = manager.read_conversation(posted.session.session_id)
+    until(lambda: manager.reader.conversation(posted.session.session_id).status)
+    shown = manager.reader.conversation(posted.session.session_id)
     assert (shown.last.reasoning, shown.last.notes, shown.status.text) == ("a?b", ("a?b",), "a?b")
     gates[0].set()
     posted.wait()

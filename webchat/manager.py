@@ -12,7 +12,6 @@ from webchat.attachments import Given
 from webchat.backends import SessionBackend, SessionInfo, SessionOptions, abilities
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message
-from webchat.chat.search import Found
 from webchat.housekeeping import TRASH_DAYS, Housekeeping
 from webchat.limits import Limits
 from webchat.observer import NOBODY, Observer
@@ -36,7 +35,7 @@ from webchat.session_lifecycle import SessionLifecycle
 from webchat.session_reader import SessionReader
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore
 from webchat.storage import opened, with_temporary
-from webchat.storage.protocols import Bus, Shelf, Storage
+from webchat.storage.protocols import Storage
 from webchat.temporary_chats import TemporaryChats
 
 Files = Given
@@ -92,7 +91,7 @@ class WebChatSessionManager:
         empty = EmptySessions(storage, self.store, self._current, clock, limits.sessions)
         services = Services(storage, self.store, self._current, self._supervisor, self.allowance, empty, limits, clock)
         self.programs = OtherPrograms(programs, storage, self._supervisor.stopping)
-        self._reader = SessionReader(services, self.programs)
+        self.reader = SessionReader(services, self.programs)
         self._dispatcher = ReplyDispatcher(services, context)
         self._rules = ConversationRules(services, self._dispatcher)
         self._changes, self._questions = ConversationChanges(services, self._rules), Questions(services)
@@ -104,7 +103,7 @@ class WebChatSessionManager:
         self.housekeeping = Housekeeping(
             services, self.temporary, trash_days, self.programs.refuse, self.queue.send_left, chores
         )
-        self._directory = SessionDirectory(services, self.housekeeping, self.programs, self._reader)
+        self.directory = SessionDirectory(services, self.housekeeping, self.programs, self.reader)
 
     # Sessions
 
@@ -118,57 +117,11 @@ class WebChatSessionManager:
 
     def get_session(self, session_id: str, owner: str | None = None) -> WebChatSession:
         """A session that can be changed. Raises ReadOnlySession for another program's."""
-        return self._reader.require_own(session_id, owner)
-
-    def session_to_read(self, session_id: str, owner: str | None = None) -> WebChatSession:
-        """A session, of ours or of another program."""
-        return self._reader.require(session_id, owner)
-
-    def find_session(self, session_id: str, owner: str | None = None) -> WebChatSession | None:
-        """The same, or None if there is none."""
-        return self._reader.find(session_id, owner)
-
-    def list_version(self, owner: str | None = None) -> object:
-        """The last known version of this person's list of sessions."""
-        return self._directory.version(owner)
+        return self.reader.require_own(session_id, owner)
 
     def list_sessions(self, owner: str | None = None) -> list[WebChatSession]:
         """All sessions, newest first."""
         return self.store.list_all(owner)
-
-    def list_page(
-        self,
-        shelf: Shelf,
-        query: str = "",
-        start: int = 0,
-        count: int | None = None,
-        owner: str | None = None,
-        folder: str | None = None,
-        program: str | None = None,
-        *,
-        by_folder: bool = False,
-    ) -> list[WebChatSession]:
-        """Sessions on that shelf that match by title, the pinned ones first, then newest first.
-
-        `query` is text in a title, or words that begin words of it; `start` is how many to skip; with `folder` only the
-        sessions that work there, with `program` only those of that other program. With `by_folder` the sessions of a
-        folder are grouped.
-        """
-        return self._directory.page(shelf, query, start, count, owner, folder, program, by_folder=by_folder)
-
-    def search(
-        self,
-        query: str,
-        limit: int,
-        owner: str | None = None,
-        folder: str | None = None,
-        program: str | None = None,
-    ) -> Found:
-        """The sessions with a message that has all these words, newest first, each with its latest such message.
-
-        Case and accents are ignored, and words match as prefixes; `folder` and `program` are as in `list_page`.
-        """
-        return self._directory.search(query, limit, owner, folder, program)
 
     def create_session(
         self,
@@ -231,8 +184,8 @@ class WebChatSessionManager:
 
         Raises InvalidInput for a message that is not shown, or if the session's folder is gone; NoRoom.
         """
-        session = self.session_to_read(session_id, owner)
-        return self._lifecycle.fork(session, self.read_conversation(session_id), message_id, key, owner)
+        session = self.reader.require(session_id, owner)
+        return self._lifecycle.fork(session, self.reader.conversation(session_id), message_id, key, owner)
 
     def end_session(self, session_id: str | None = None, owner: str | None = None) -> bool:
         """End a session, the current one by default: its answer stops, the backend ends it, it is no longer current.
@@ -248,23 +201,11 @@ class WebChatSessionManager:
 
     def conversation(self, session_id: str, owner: str | None = None) -> Conversation:
         """The session's conversation now."""
-        return self.read_conversation(self.session_to_read(session_id, owner).session_id)
-
-    def read_conversation(self, session_id: str) -> Conversation:
-        """The same for a caller that has checked the session already."""
-        return self._reader.conversation(session_id)
+        return self.reader.conversation(self.reader.require(session_id, owner).session_id)
 
     def find_message(self, session_id: str, message_id: str, owner: str | None = None) -> Message | None:
         """A message of a session that can be changed, on any branch."""
         return self._supervisor.find(self.get_session(session_id, owner).session_id, message_id)
-
-    def conversation_version(self, session_id: str) -> object:
-        """Differs from an earlier one when the conversation has changed, in any process."""
-        return self._reader.version(session_id)
-
-    def is_aside(self, session_id: str, message_id: str) -> bool:
-        """Whether the session has that message on a branch that is not shown."""
-        return self._reader.is_aside(session_id, message_id)
 
     def send_message(self, message: str, session_id: str | None = None, owner: str | None = None) -> str | None:
         """Send a message, to the current session by default, and wait for the complete answer.
@@ -464,11 +405,6 @@ class WebChatSessionManager:
         return abilities.notice_of(self.backend)
 
     # The process
-
-    @property
-    def bus(self) -> Bus:
-        """What wakes readers."""
-        return self.storage.bus
 
     def probe(self) -> None:
         """Write something and remove it. Raises OSError, StorageError if too little is free."""

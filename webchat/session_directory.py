@@ -27,23 +27,28 @@ class SessionDirectory:
         self._store, self._storage = services.store, services.storage
         self._housekeeping, self._programs, self._reader = housekeeping, programs, reader
 
-    def version(self, owner: str | None) -> object:
-        """See `WebChatSessionManager.list_version`."""
+    def version(self, owner: str | None = None) -> object:
+        """The last known version of this person's list of sessions."""
         return self._storage.bus.list_version(owner), self._programs.version
 
     def page(
         self,
         shelf: Shelf,
-        query: str,
-        start: int,
-        count: int | None,
-        owner: str | None,
-        folder: str | None,
-        program: str | None,
+        query: str = "",
+        start: int = 0,
+        count: int | None = None,
+        owner: str | None = None,
+        folder: str | None = None,
+        program: str | None = None,
         *,
-        by_folder: bool,
+        by_folder: bool = False,
     ) -> list[WebChatSession]:
-        """See `WebChatSessionManager.list_page`."""
+        """Sessions on that shelf that match by title, the pinned ones first, then newest first.
+
+        `query` is text in a title, or words that begin words of it; `start` is how many to skip; with `folder` only the
+        sessions that work there, with `program` only those of that other program. With `by_folder` the sessions of a
+        folder are grouped.
+        """
         wanted, end = title_query(query), None if count is None else start + count
         if shelf == "trash":
             trash = [item for item in self._housekeeping.trash(owner) if not wanted or wanted.matches(item.description)]
@@ -51,17 +56,25 @@ class SessionDirectory:
             return (grouped_by_folder(trash) if by_folder else trash)[start:end]
         if not self._programs or shelf == "archive":
             if by_folder:
-                return grouped_by_folder(self._store.page(owner, shelf, wanted, 0, None, folder))[start:end]
-            return self._store.page(owner, shelf, wanted, start, count, folder)
+                return grouped_by_folder(self._store.sessions.page(owner, shelf, wanted, 0, None, folder))[start:end]
+            return self._store.sessions.page(owner, shelf, wanted, start, count, folder)
         most = None if by_folder else end
-        ours = [] if program else self._store.page(owner, shelf, wanted, 0, most, folder)
+        ours = [] if program else self._store.sessions.page(owner, shelf, wanted, 0, most, folder)
         merged = _merged(ours, self._programs.page(wanted, most, folder, program))
         return (grouped_by_folder(merged) if by_folder else merged)[start:end]
 
     def search(
-        self, query: str, limit: int, owner: str | None, folder: str | None, program: str | None = None
+        self,
+        query: str,
+        limit: int,
+        owner: str | None = None,
+        folder: str | None = None,
+        program: str | None = None,
     ) -> Found:
-        """See `WebChatSessionManager.search`."""
+        """The sessions with a message that has all these words, newest first, each with its latest such message.
+
+        Case and accents are ignored, and words match as prefixes; `folder` and `program` are as in `page`.
+        """
 
         def is_wanted(session_id: str) -> bool:
             session = self._store.get(session_id, owner)

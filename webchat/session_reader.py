@@ -14,12 +14,12 @@ class SessionReader:
     def __init__(self, services: Services, programs: OtherPrograms) -> None:
         self._services, self._programs = services, programs
 
-    def find(self, session_id: str, owner: str | None) -> WebChatSession | None:
-        """The session; None if there is none."""
+    def find(self, session_id: str, owner: str | None = None) -> WebChatSession | None:
+        """The session, ours or another program's; None if there is none."""
         return self._programs.find(session_id) or self._services.store.get(session_id, owner)
 
-    def require(self, session_id: str, owner: str | None) -> WebChatSession:
-        """The session."""
+    def require(self, session_id: str, owner: str | None = None) -> WebChatSession:
+        """The session, ours or another program's."""
         return self._programs.find(session_id) or self._services.store.require(session_id, owner)
 
     def require_own(self, session_id: str, owner: str | None) -> WebChatSession:

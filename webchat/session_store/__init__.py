@@ -8,14 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from webchat.chat.search import TitleQuery
 from webchat.chat.session import TEMPORARY, Row, WebChatSession, is_row, is_session_id, session_of, short_id
 from webchat.chat.texts import DEFAULT_DESCRIPTION, title_of
 from webchat.chat.times import seconds_of, time_of, utc_now
 from webchat.errors import InvalidInput, SessionNotFound, StorageError
 from webchat.session_store.rules import owned, trashed
 from webchat.storage import storage_at
-from webchat.storage.protocols import Sessions, Shelf
+from webchat.storage.protocols import Sessions
 
 log = logging.getLogger(__name__)
 __all__ = [
@@ -239,18 +238,6 @@ class WebChatSessionStore:
     def list_all(self, owner: str | None = None) -> list[WebChatSession]:
         """All sessions of the owner but those in the trash, newest first by last_active."""
         return self.sessions.all_of(owner)
-
-    def page(
-        self,
-        owner: str | None,
-        shelf: Shelf,
-        query: TitleQuery | None,
-        start: int,
-        count: int | None,
-        folder: str | None = None,
-    ) -> list[WebChatSession]:
-        """See `webchat.storage.protocols.Sessions.page`."""
-        return self.sessions.page(owner, shelf, query, start, count, folder)
 
     def active_session(self, owner: str | None = None) -> WebChatSession | None:
         """The current session, or None."""

@@ -57,9 +57,9 @@ def index() -> str:
 
 def session(session_id: str) -> AnyResponse | str:
     """One session; for htmx with `before`, only messages before that one; for a script, all messages that are shown."""
-    shown = manager().session_to_read(session_id, owner())
+    shown = manager().reader.require(session_id, owner())
     if wanted_face() is Face.JSON:
-        conversation = manager().read_conversation(session_id)
+        conversation = manager().reader.conversation(session_id)
         messages = [message_fields(item) for item in conversation.messages]
         queued = {"queued": queue_fields(session_id, conversation), "returned": returned_fields(session_id)}
         waiting = waiting_fields(conversation.last)
@@ -68,7 +68,7 @@ def session(session_id: str) -> AnyResponse | str:
     if before and is_htmx():
         return _earlier(shown, before, request.args.get("after", ""))
     at = request.args.get("at", "")
-    aside = at if at and manager().is_aside(session_id, at) else ""
+    aside = at if at and manager().reader.is_aside(session_id, at) else ""
     html = _page(shown, request.args.get("show", 0, type=int), at, aside)
     return fragments(html, push=session_link(session_id)) if is_htmx() else html
 
@@ -167,7 +167,7 @@ def fork(session_id: str, message_id: str) -> AnyResponse:
 
 def ask(session_id: str, message_id: str) -> AnyResponse:
     """Send a message to the model that was understood as a memory command."""
-    asked = manager().read_conversation(manager().get_session(session_id, owner()).session_id).find(message_id)
+    asked = manager().reader.conversation(manager().get_session(session_id, owner()).session_id).find(message_id)
     if asked is None or asked.role != "user":
         raise InvalidInput("Only a message can be asked again.")
     reserve()
@@ -195,7 +195,7 @@ def _page(shown: WebChatSession | None, show: int = 0, at: str = "", aside: str 
 
 
 def _earlier(shown: WebChatSession, before: str, after: str) -> str:
-    part = window_before(manager().read_conversation(shown.session_id).messages, before, after)
+    part = window_before(manager().reader.conversation(shown.session_id).messages, before, after)
     context = pieces.window_context(part, Conversation(program=shown.program))  # none of them is the last
     return render_template("webchat/_earlier.html", session=shown, **context)
 

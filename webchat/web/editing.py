@@ -28,7 +28,7 @@ def register(blueprint: Blueprint) -> None:
 def edit(session_id: str, message_id: str) -> AnyResponse | str:
     """The form in which people edit a message."""
     shown = manager().get_session(session_id, owner())
-    conversation = manager().read_conversation(session_id)
+    conversation = manager().reader.conversation(session_id)
     message = conversation.find(message_id)
     if message is None or conversation.last is None or not message.can_be_edited:
         raise NotFound("There is no such message in this session, or it cannot be changed.")

@@ -49,7 +49,7 @@ def events() -> Response:
             raise
         return _events(iter([event_of(pieces.welcome_partials(ended=session_id or ""))]))
     stream.is_out = has_lost_access()
-    chat.manager.bus.start()  # before the response has begun: there may be no thread left
+    chat.manager.storage.bus.start()  # before the response has begun: there may be no thread left
     try:
         give = chat.take_stream(page=True)
     except TooBusy:
@@ -63,9 +63,9 @@ def events() -> Response:
 
 
 def _of_page(chat: Chat, gone: Callable[[], bool], session_id: str) -> PageStream:
-    session = chat.manager.session_to_read(session_id, owner())
+    session = chat.manager.reader.require(session_id, owner())
     given = request.headers.get("Last-Event-ID") or request.args.get("after")
-    position = Position.parse(given) or chat.manager.read_conversation(session.session_id).position
+    position = Position.parse(given) or chat.manager.reader.conversation(session.session_id).position
     said = ("damaged" in request.args, "newer" in request.args) if "after" in request.args else None
     is_temporary = session.temporary or "temporary" in request.args
     shown = Shown(said, request.args.get("queue"), takes_more="more" in request.args, is_temporary=is_temporary)
@@ -110,7 +110,7 @@ class ListStream:
         # The first bytes open the stream in the browser at once, and show that it has reconnected.
         yield ": open\n\n"
         last_sent = time.monotonic()
-        with self._manager.bus.follow(self._session_id, self._owner, self._is_over) as waiter:
+        with self._manager.storage.bus.follow(self._session_id, self._owner, self._is_over) as waiter:
             while not self._gone():
                 over = self._is_over()  # checked first: this is then the last look
                 waiter.clear()
@@ -153,7 +153,7 @@ class ListStream:
         return self._list_news()
 
     def _list_news(self) -> str:
-        version = self._manager.list_version(self._owner)
+        version = self._manager.directory.version(self._owner)
         if version == self._list_version:
             return ""
         self._list_version = version
@@ -198,7 +198,7 @@ class PageStream(ListStream):
 
     def _news(self) -> str:
         if self._shows_temporary:
-            session = self._manager.find_session(self._session_id, self._owner)
+            session = self._manager.reader.find(self._session_id, self._owner)
             if session is None or not session.temporary:
                 self._shows_temporary = session is None
                 return self._event(pieces.after_temporary(session, self._session_id))
@@ -231,11 +231,11 @@ class PageStream(ListStream):
 
     def _change(self) -> Change | None:
         in_flight = self._is_growing
-        version = None if in_flight else self._manager.conversation_version(self._session_id)
+        version = None if in_flight else self._manager.reader.version(self._session_id)
         if version == self._version and not in_flight:
             return None
         self._version = version
-        conversation = self._manager.read_conversation(self._session_id)
+        conversation = self._manager.reader.conversation(self._session_id)
         said, self._said = self._said, (conversation.damaged, conversation.newer)
         if said not in (None, self._said):
             return Change(conversation, replaced=True)
@@ -246,12 +246,12 @@ class PageStream(ListStream):
         if version == self._queue_version and (version is not None or self._queued is None):
             return Markup()
         self._queue_version = version
-        context = queue_context(self._session, self._manager.read_conversation(self._session_id))
+        context = queue_context(self._session, self._manager.reader.conversation(self._session_id))
         before, self._queued = self._queued, context["queue_state"]
         return queue_partials(context) if self._queued != before else Markup()
 
     def _shell(self) -> str:
-        session = self._manager.find_session(self._session_id, self._session.owner)
+        session = self._manager.reader.find(self._session_id, self._session.owner)
         self._session = session or replace(self._session, is_active=False)
         return self._event(pieces.shell_partials(self._session)) + super()._shell()
 

@@ -30,8 +30,8 @@ def register(blueprint: Blueprint) -> None:
 def follow(session_id: str) -> Response:
     """The stream of one session, until the client goes away or the server ends. Raises TooBusy."""
     chat = chat_of()
-    stream = ConversationStream(chat, chat.manager.session_to_read(session_id, owner()), has_gone(chat.times.lifetime))
-    chat.manager.bus.start()  # before the answer's status is out: there may be no thread left
+    stream = ConversationStream(chat, chat.manager.reader.require(session_id, owner()), has_gone(chat.times.lifetime))
+    chat.manager.storage.bus.start()  # before the answer's status is out: there may be no thread left
     give = chat.take_stream(page=True)
     offer = parking(request.environ)
     if offer:
@@ -63,17 +63,17 @@ class ConversationStream(ListStream):
         return self._list_news() + changes
 
     def _shell(self) -> str:
-        session = self._manager.find_session(self._session_id, self._owner)
+        session = self._manager.reader.find(self._session_id, self._owner)
         if session is None:
             return ""
         return event("session", {**session_fields(session), "description": session.description})
 
     def _changes(self) -> Iterator[str]:
-        version = None if self._is_growing else self._manager.conversation_version(self._session_id)
+        version = None if self._is_growing else self._manager.reader.version(self._session_id)
         if version is not None and version == self._version:
             return
         self._version = version
-        conversation = self._manager.read_conversation(self._session_id)
+        conversation = self._manager.reader.conversation(self._session_id)
         before, self._position = self._position, conversation.position
         change = change_since(conversation, before) if before else Change(conversation, replaced=True)
         if change and change.replaced:

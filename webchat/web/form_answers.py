@@ -50,7 +50,7 @@ def messages_answer(session_id: str, *added: Message, posted: Posted | None = No
         return to_end(session_id)
     if posted and posted.run:
         return _begun(session_id, posted)
-    conversation = manager().read_conversation(session_id)
+    conversation = manager().reader.conversation(session_id)
     now = [conversation.find(message.id) or message for message in added]
     messages = pieces.added_partial(now, conversation, session_id)
     hint = _changed_hint(manager().get_session(session_id, owner()))

@@ -86,7 +86,7 @@ def tidy_several(action: str) -> AnyResponse:
     if fields.optional("all"):
         in_trash = action in ("restore", "purge")
         shelf: Shelf = "trash" if in_trash else "archive" if fields.optional("show") == "archived" else "list"
-        listed = manager().list_page(shelf, owner=owner())
+        listed = manager().directory.page(shelf, owner=owner())
         session_ids = [session.session_id for session in listed if not session.program]
     return _do(action, session_ids)
 
@@ -140,7 +140,7 @@ def _do(action: str, session_ids: Collection[str]) -> AnyResponse:
 
 
 def _temporary_among(session_ids: Collection[str]) -> list[str]:
-    found = (manager().find_session(session_id, owner()) for session_id in session_ids)
+    found = (manager().reader.find(session_id, owner()) for session_id in session_ids)
     return [session.session_id for session in found if session and session.temporary]
 
 

@@ -56,7 +56,7 @@ def may_work_in(path: str) -> bool:
 def known_folders() -> list[str]:
     """The folders that sessions may work in, and those of recent sessions."""
     chat = chat_of()
-    late = (session.working_dir for session in chat.manager.list_page("list", count=MOST_LOOKED_AT, owner=owner()))
+    late = (session.working_dir for session in chat.manager.directory.page("list", count=MOST_LOOKED_AT, owner=owner()))
     found = dict.fromkeys([*chat.folders, *(path for path in late if path != "~" and may_work_in(path))])
     return list(found)[:MOST_KNOWN]
 

@@ -57,7 +57,7 @@ def after_temporary(session: WebChatSession | None, session_id: str) -> Markup:
 
 def chat_context(session: WebChatSession | None, *, show: int = 0, at: str = "") -> dict[str, Any]:
     """The context of `_chat.html` and the page around it."""
-    conversation = manager().read_conversation(session.session_id) if session else Conversation()
+    conversation = manager().reader.conversation(session.session_id) if session else Conversation()
     shown = window(conversation.messages, show, at)
     return {
         "session": session,
@@ -86,7 +86,7 @@ def window_context(shown: Window, conversation: Conversation) -> dict[str, Any]:
 
 def newer_context(session_id: str, seen: str) -> dict[str, Any]:
     """The messages after `seen`, which the page does not show yet, and the id of the last one."""
-    conversation = manager().read_conversation(session_id)
+    conversation = manager().reader.conversation(session_id)
     newer = conversation.messages[len(conversation.up_to(seen)) :][-EARLIER_SHOWN:]
     last = conversation.last.id if conversation.last else ""
     return {"messages": [message_context(message, conversation) for message in newer], "seen": last}
@@ -94,7 +94,7 @@ def newer_context(session_id: str, seen: str) -> dict[str, Any]:
 
 def newer_partials(session_id: str, seen: str) -> Markup:
     """The same for htmx: appended, or in place of all messages if the page's branch is no longer shown."""
-    conversation = manager().read_conversation(session_id)
+    conversation = manager().reader.conversation(session_id)
     newer = conversation.messages[len(conversation.up_to(seen)) :]
     if not newer:
         return Markup()
@@ -175,7 +175,7 @@ def hint_partial(session: WebChatSession) -> Markup:
 
 
 def usage_in(session: WebChatSession) -> Usage | None:
-    return usage_of(manager().read_conversation(session.session_id).messages)
+    return usage_of(manager().reader.conversation(session.session_id).messages)
 
 
 def usage_partial(usage: Usage) -> Markup:
@@ -224,5 +224,5 @@ def page_title(session: WebChatSession | None) -> str:
 
 
 def _is_asking(session: WebChatSession) -> bool:
-    last = manager().read_conversation(session.session_id).last
+    last = manager().reader.conversation(session.session_id).last
     return last is not None and bool(last.questions)

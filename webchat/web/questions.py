@@ -25,7 +25,7 @@ def register(blueprint: Blueprint) -> None:
 def waiting(session_id: str) -> Response:
     """The session's open question as JSON, with the page's title, for a page in the background without a stream."""
     session = manager().get_session(session_id, owner())
-    last = manager().read_conversation(session_id).last
+    last = manager().reader.conversation(session_id).last
     return json_answer({"title": pieces.page_title(session), "waiting": waiting_fields(last)})
 
 
@@ -46,7 +46,7 @@ def answer(session_id: str, name: str) -> AnyResponse:
 
 def _card(session_id: str, permission_id: str) -> str:
     """The card with the question, as it is now."""
-    last = manager().read_conversation(session_id).last
+    last = manager().reader.conversation(session_id).last
     item = asked_in(last, permission_id) if last else None
     if last is None or item is None:
         return ""

@@ -29,7 +29,7 @@ def after_queueing(session_id: str) -> AnyResponse:
     """The queued messages, or a redirect."""
     if not is_htmx():
         return to_end(session_id)
-    session, conversation = manager().get_session(session_id, owner()), manager().read_conversation(session_id)
+    session, conversation = manager().get_session(session_id, owner()), manager().reader.conversation(session_id)
     return fragments(queue_partials(queue_context(session, conversation)))
 
 
@@ -63,7 +63,7 @@ def stop(session_id: str) -> AnyResponse:
     session = manager().get_session(session_id, owner())
     if told := answer_without_htmx(session_id, {**session_fields(session), "returned": returned_fields(session_id)}):
         return told
-    conversation = manager().read_conversation(session_id)
+    conversation = manager().reader.conversation(session_id)
     last = conversation.last
     article = pieces.article_partial(last, conversation, session_id) if last else ""
     return fragments(article, queue_partials(queue_context(session, conversation)))

@@ -122,7 +122,7 @@ def _is_new(wanted: ListRequest) -> bool:
     """Whether an empty list is empty because there are no sessions at all, as far as can be read."""
     others = (shelf for shelf in SHELVES.values() if shelf != wanted.shelf)
     is_narrowed = wanted.folder or wanted.program or wanted.query
-    return not is_narrowed and not any(manager().list_page(shelf, count=1, owner=owner()) for shelf in others)
+    return not is_narrowed and not any(manager().directory.page(shelf, count=1, owner=owner()) for shelf in others)
 
 
 def waiting(sessions: Iterable[WebChatSession]) -> frozenset[str]:
@@ -145,7 +145,7 @@ def listed(wanted: ListRequest) -> tuple[list[WebChatSession], bool]:
     start, by_folder = wanted.page * SESSIONS_SHOWN, wanted.by == "folder"
     narrowed = owner(), wanted.folder, wanted.program
     asked = wanted.shelf, wanted.query, start, SESSIONS_SHOWN + 1, *narrowed
-    found = manager().list_page(*asked, by_folder=by_folder)
+    found = manager().directory.page(*asked, by_folder=by_folder)
     return found[:SESSIONS_SHOWN], len(found) > SESSIONS_SHOWN
 
 
@@ -157,8 +157,8 @@ def found_in_messages(wanted: ListRequest, titled: Sequence[WebChatSession]) -> 
     if not wanted.searches_messages:
         return FoundInMessages()
     beside = {session.session_id for session in titled}
-    found = manager().search(wanted.query, HITS_SHOWN + len(beside), owner(), wanted.folder, wanted.program)
-    hits = [SessionHit(manager().session_to_read(hit.session_id, owner()), hit) for hit in found.hits]
+    found = manager().directory.search(wanted.query, HITS_SHOWN + len(beside), owner(), wanted.folder, wanted.program)
+    hits = [SessionHit(manager().reader.require(hit.session_id, owner()), hit) for hit in found.hits]
     others = [item for item in hits if item.hit.session_id not in beside]
     others += [item for item in hits if item.hit.session_id in beside and not item.is_title]
     return FoundInMessages(tuple(others[:HITS_SHOWN]), found.complete, found.partial)
