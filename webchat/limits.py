@@ -16,7 +16,6 @@ T = TypeVar("T")
 MIB = 1024 * 1024
 CHOSEN = {"model": 200, "system_prompt": 10_000, "agent": 100}
 """The options of a session, with their limits in characters: they are stored in the registry."""
-
 MOST_QUEUED = 100
 """The most messages in one session's queue, including those that were taken back."""
 TEMPORARY_SESSIONS = 20

@@ -27,11 +27,6 @@ class Attachments:
     files: tuple[File, ...] = ()
     pictures: tuple[NewPicture, ...] = ()
 
-    @property
-    def size(self) -> int:
-        """Bytes of all attachments."""
-        return sum(file.size for file in self.files) + sum(picture.sent.size for picture in self.pictures)
-
 
 def attachments(given: Given) -> Attachments:
     """The attachments in these files. Raises InvalidInput if one cannot be sent."""

@@ -30,12 +30,6 @@ class QueuedMessage:
     held: int | None = None
 
     @property
-    def size(self) -> int:
-        """Bytes of its text, files and pictures."""
-        files, pictures = sum(file.size for file in self.files), sum(picture.size for picture in self.pictures)
-        return len(self.text.encode()) + files + pictures
-
-    @property
     def text_size(self) -> int:
         """Bytes of its texts and files: what the queue itself takes, since the pictures are kept beside it."""
         return len((self.text + (self.first or "")).encode()) + sum(file.size for file in self.files)

@@ -13,24 +13,22 @@ from webchat.fileutil import Folder, Stamp
 COMPARED = 200
 """Bytes at the beginning and the end of the part already read, by which a file is recognised."""
 Record = dict[str, Any]
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""A value as part of a line. Much faster for a string than encoding a whole record."""
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 """A surrogate, escaped or as bytes: one of a pair, or a lone one."""
 
 
 def dump(record: Mapping[str, Any]) -> bytes:
     """One record as a line without its newline; lone surrogates, which UTF-8 cannot encode, become "?"."""
-    return _encode(record).encode("utf-8", "replace")
+    return encode(record).encode("utf-8", "replace")
 
 
 def dump_all(records: Iterable[Mapping[str, Any]]) -> bytes:
     """Records as whole lines."""
-    return "".join(f"{_encode(record)}\n" for record in records).encode("utf-8", "replace")
+    return "".join(f"{encode(record)}\n" for record in records).encode("utf-8", "replace")
 
 
-def encode(value: object) -> str:
-    """A value as part of a line. Much faster for a string than encoding a whole record."""
-    return _encode(value)
 
 
 def parse(data: bytes) -> Iterator[tuple[int, Record | None]]:

@@ -164,7 +164,7 @@ def _texts(content: object) -> object:
 
 
 def _take_in(turns: Turns, row: Row) -> None:
-    turns.next_row()
+    turns.rows += 1
     about = row.get("metadata")
     time = stated(about, "timestamp") if isinstance(about, dict) else ""
     for step in _steps(row):

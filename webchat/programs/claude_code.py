@@ -72,7 +72,7 @@ class ClaudeCodeSessions:
         rows, is_sound, is_whole = all_rows(spotted.path)
         turns = Turns()
         for row in _branch(rows):
-            turns.next_row()
+            turns.rows += 1
             for step in steps(row):
                 turns.take(step, stated(row, "timestamp"), model_in(row))
         return Read(turns.finished(), turns.rows, not is_sound, "" if is_whole else END_ONLY)

@@ -51,7 +51,7 @@ class CodexSessions:
         rows, is_sound, is_whole = all_rows(spotted.path)
         questions, turns, model = {id(row) for row in asking(rows)}, Turns(), ""
         for row in rows:
-            turns.next_row()
+            turns.rows += 1
             model = model_in(row) or model
             for step in steps(row, is_asking=id(row) in questions):
                 turns.take(step, stated(row, "timestamp"), model or None)

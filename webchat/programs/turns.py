@@ -21,14 +21,8 @@ class Turns:
         self._parts: list[Part] = []
         self._calls: dict[str, int] = {}
         """The index of each tool call of the last answer in its parts."""
-        self._row = 0
-
-    def next_row(self) -> None:
-        self._row += 1
-
-    @property
-    def rows(self) -> int:
-        return self._row
+        self.rows = 0
+        """How many rows have been read; callers count them."""
 
     def take(self, step: Step, time: str, model: str | None = None) -> None:
         """Add what a row says, at this time. `model` is None if unknown."""
@@ -47,7 +41,7 @@ class Turns:
                 self._parts.append(step)
 
     def _call(self, call: ToolCall) -> None:
-        call_id = call.id or f"{self._row}-{len(self._parts)}"
+        call_id = call.id or f"{self.rows}-{len(self._parts)}"
         if call_id not in self._calls and self._has_room():
             self._calls[call_id] = len(self._parts)
             self._parts.append(replace(call, id=call_id))
@@ -87,14 +81,14 @@ class Turns:
         self._touch()
 
     def _touch(self) -> None:
-        self.messages[-1] = replace(self.messages[-1], revision=self._row)
+        self.messages[-1] = replace(self.messages[-1], revision=self.rows)
 
     def _add(self, role: str, content: str, time: str, model: str | None) -> None:
         # With its time and text: a program that rewrites its file may move other messages here.
         name = f"{len(self.messages)}-{crc32(f'{time}{content[:1000]}'.encode('utf-8', 'replace')):08x}"
         parent = self.messages[-1].id if self.messages else None
         self.messages.append(
-            Message(name, role, content, parent=parent, created_at=time, model=model, revision=self._row)
+            Message(name, role, content, parent=parent, created_at=time, model=model, revision=self.rows)
         )
 
     def _finish(self) -> None:

@@ -62,7 +62,7 @@ class ReplySupervisor:
         self._in_flight = RepliesInFlight()
         self.runs, self._unsaved = self._in_flight.runs, self._in_flight.unsaved
         self._conversations = Conversations(storage, self._written_here)
-        self._closing = False
+        self.is_closing = False
         self.stopping = threading.Event()
         """Set when all answers have ended; every stream watches it."""
         self.times = ReplyTimes()
@@ -164,12 +164,8 @@ class ReplySupervisor:
 
     def require_open(self) -> None:
         """Raises Closing if the server is shutting down."""
-        if self._closing:
+        if self.is_closing:
             raise Closing
-
-    @property
-    def is_closing(self) -> bool:
-        return self._closing
 
     def is_answering(self, session_id: str) -> bool:
         return session_id in self.runs or self._storage.leases.is_held(session_id)
@@ -252,7 +248,7 @@ class ReplySupervisor:
 
         Then interrupt the others, keep what they have within `patience` seconds, and end all streams.
         """
-        self._closing = True
+        self.is_closing = True
         self._in_flight.interrupt_all(grace, patience)
         self.stopping.set()
         self._storage.bus.close()

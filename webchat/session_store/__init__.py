@@ -211,10 +211,6 @@ class WebChatSessionStore:
         if self.sessions.read_only:
             raise InvalidInput(self.notice or "")
 
-    def has(self, session_id: str) -> bool:
-        """Whether there is a session with that id, of any owner, also in the trash."""
-        return self.sessions.row(session_id) is not None
-
     def row(self, session_id: str) -> Row:
         """A session's whole record, with keys that this version does not know. Raises SessionNotFound."""
         row = self.sessions.row(session_id)

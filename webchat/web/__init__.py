@@ -64,7 +64,7 @@ MODULES = (
     saved_prompts,
     api,
 )
-"""The modules that have routes."""
+"""The modules that have routes, which `register` adds to the blueprint."""
 FINISHED = "webchat finished"
 """The attribute of a request that holds its response once that has our headers."""
 

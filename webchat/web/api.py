@@ -20,7 +20,6 @@ from webchat.web.streams import answering, memory_json, memory_reply, reply_json
 
 
 def register(blueprint: Blueprint) -> None:
-    """Give the blueprint this module's routes."""
     blueprint.get("/api/session", endpoint="api_session")(current)
     blueprint.post("/api/session", endpoint="api_create")(create)
     blueprint.get("/api/sessions", endpoint="api_sessions")(sessions)

@@ -19,7 +19,6 @@ from webchat.web.streams import holding
 
 
 def register(blueprint: Blueprint) -> None:
-    """Give the blueprint this module's routes."""
     blueprint.get("/sessions/<session_id>/export", endpoint="export")(export)
     blueprint.get("/sessions/export", endpoint="export_all")(export_all)
 

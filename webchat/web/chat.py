@@ -34,7 +34,6 @@ from webchat.web.window import window_before
 
 
 def register(blueprint: Blueprint) -> None:
-    """Give the blueprint this module's routes."""
     get, post = blueprint.get, blueprint.post
     get("/", endpoint="index")(index)
     post("/sessions", endpoint="new")(new)

@@ -19,7 +19,6 @@ NOTHING = "Choose one of the values offered here. They are known once the agent 
 
 
 def register(blueprint: Blueprint) -> None:
-    """Give the blueprint this module's routes."""
     blueprint.get("/sessions/<session_id>/controls", endpoint="controls")(controls)
     blueprint.post("/sessions/<session_id>/controls", endpoint="control")(choose)
 

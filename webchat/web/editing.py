@@ -19,7 +19,6 @@ from webchat.web.templates import render_template
 
 
 def register(blueprint: Blueprint) -> None:
-    """Give the blueprint this module's routes."""
     address = "/sessions/<session_id>/messages/<message_id>/edit"
     blueprint.get(address, endpoint="edit")(edit)
     blueprint.post(address, endpoint="change")(change)

@@ -31,7 +31,6 @@ POLL_AGAIN = 5_000
 
 
 def register(blueprint: Blueprint) -> None:
-    """Give the blueprint this module's route."""
     blueprint.get("/events", endpoint="events")(events)
 
 
@@ -49,11 +48,16 @@ def events() -> Response:
             raise
         return _events(iter([event_of(pieces.welcome_partials(ended=session_id or ""))]))
     stream.is_out = has_lost_access()
-    chat.manager.storage.bus.start()  # before the response has begun: there may be no thread left
     try:
-        give = chat.take_stream(page=True)
+        return stream_response(chat, stream)
     except TooBusy:
         return _events(stream.once())
+
+
+def stream_response(chat: Chat, stream: ListStream) -> Response:
+    """The response that follows the stream. Raises TooBusy, NoThreads."""
+    chat.manager.storage.bus.start()  # before the response has begun: there may be no thread left
+    give = chat.take_stream(page=True)
     offer = parking(request.environ)
     if offer:
         offer.begin()
@@ -150,9 +154,6 @@ class ListStream:
 
     def _news(self) -> str:
         """All changes that the page does not have yet, as events; "" if there are none."""
-        return self._list_news()
-
-    def _list_news(self) -> str:
         version = self._manager.directory.version(self._owner)
         if version == self._list_version:
             return ""
@@ -206,7 +207,7 @@ class PageStream(ListStream):
         parts = self._parts(change) if change else ()
         news = "".join(self._event(update) for update in parts if update)
         queue = self._queue_news()
-        return news + (self._event(queue) if queue else "") + self._list_news() + self._agent_news()
+        return news + (self._event(queue) if queue else "") + super()._news() + self._agent_news()
 
     def _agent_news(self) -> str:
         """The agent's choices and its name, if they have changed.

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from flask import Blueprint, Response, request, stream_with_context
+from flask import Blueprint, Response
 
 from webchat.chat.conversation import Change, Position, Status, change_since
 from webchat.chat.message import Message
 from webchat.session_store import WebChatSession
 from webchat.web.api import message_fields, session_fields
 from webchat.web.context import Chat, chat_of, has_gone, owner
-from webchat.web.events import ListStream
-from webchat.web.hosting import parking
+from webchat.web.events import ListStream, stream_response
 from webchat.web.streams import event
 
 INTERVAL = 0.12
@@ -23,23 +22,14 @@ BYTES_PER_SECOND = 100_000
 
 
 def register(blueprint: Blueprint) -> None:
-    """Give the blueprint this module's route."""
     blueprint.get("/sessions/<session_id>/events", endpoint="follow")(follow)
 
 
 def follow(session_id: str) -> Response:
     """The stream of one session, until the client goes away or the server ends. Raises TooBusy."""
     chat = chat_of()
-    stream = ConversationStream(chat, chat.manager.reader.require(session_id, owner()), has_gone(chat.times.lifetime))
-    chat.manager.storage.bus.start()  # before the answer's status is out: there may be no thread left
-    give = chat.take_stream(page=True)
-    offer = parking(request.environ)
-    if offer:
-        offer.begin()
-    body = stream_with_context(stream.follow(offer))
-    response = Response(body, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
-    response.call_on_close(give)
-    return response
+    session = chat.manager.reader.require(session_id, owner())
+    return stream_response(chat, ConversationStream(chat, session, has_gone(chat.times.lifetime)))
 
 
 class ConversationStream(ListStream):
@@ -60,7 +50,7 @@ class ConversationStream(ListStream):
     def _news(self) -> str:
         changes = "".join(self._changes())
         self._cost = len(changes)
-        return self._list_news() + changes
+        return super()._news() + changes
 
     def _shell(self) -> str:
         session = self._manager.reader.find(self._session_id, self._owner)

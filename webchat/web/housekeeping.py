@@ -27,7 +27,6 @@ ACTIONS = ("keep", "pin", "unpin", "archive", "unarchive", "delete", "restore", 
 
 
 def register(blueprint: Blueprint) -> None:
-    """Give the blueprint this module's routes."""
     action = f"<any({', '.join(ACTIONS)}):action>"
     blueprint.get("/sessions/<session_id>/manage", endpoint="manage")(manage)
     blueprint.get("/sessions/<session_id>/rename", endpoint="rename_row")(rename_row)

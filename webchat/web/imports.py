@@ -30,7 +30,6 @@ _KEY = re.compile(r"[0-9a-f]{16}")
 
 
 def register(blueprint: Blueprint) -> None:
-    """Give the blueprint this module's routes."""
     blueprint.post("/sessions/import", endpoint="import")(bring_in)
     blueprint.get("/sessions/import/<key>", endpoint="import_progress")(progress)
     blueprint.post("/sessions/import/<key>/cancel", endpoint="cancel_import")(cancel)

@@ -16,7 +16,6 @@ from webchat.web.inputs import request_fields
 
 
 def register(blueprint: Blueprint) -> None:
-    """Give the blueprint this module's routes."""
     blueprint.post("/sessions/<session_id>/options", endpoint="options")(choose)
     blueprint.get("/sessions/<session_id>/models", endpoint="models")(models)
 

@@ -12,7 +12,6 @@ from webchat.web.parts import numbered
 
 
 def register(blueprint: Blueprint) -> None:
-    """Give the blueprint this module's routes."""
     path = "/sessions/<session_id>/messages/<message_id>/parts/<int:number>"
     blueprint.get(f"{path}/input", endpoint="part_input")(part_input)
     blueprint.get(f"{path}/output/<int:place>", endpoint="part_output")(part_output)

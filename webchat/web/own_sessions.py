@@ -18,7 +18,6 @@ from webchat.web.templates import render_template
 
 
 def register(blueprint: Blueprint) -> None:
-    """Give the blueprint this module's routes."""
     blueprint.get("/sessions/own", endpoint="own_sessions")(listed)
     blueprint.post("/sessions/own/<path:name>", endpoint="open_own")(opened)
 

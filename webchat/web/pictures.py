@@ -11,7 +11,6 @@ from webchat.web.context import manager, owner
 
 
 def register(blueprint: Blueprint) -> None:
-    """Give the blueprint this module's route."""
     blueprint.get("/sessions/<session_id>/pictures/<key>", endpoint="picture")(picture)
 
 

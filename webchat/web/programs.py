@@ -12,7 +12,6 @@ from webchat.web.inputs import request_fields
 
 
 def register(blueprint: Blueprint) -> None:
-    """Give the blueprint this module's route."""
     blueprint.post("/sessions/<session_id>/copy", endpoint="copy")(copy)
 
 

@@ -17,7 +17,6 @@ from webchat.web.parts import asked_in, name_of, waiting_fields
 
 
 def register(blueprint: Blueprint) -> None:
-    """Give the blueprint this module's routes."""
     blueprint.get("/sessions/<session_id>/waiting", endpoint="waiting")(waiting)
     blueprint.post("/sessions/<session_id>/permissions/<path:name>", endpoint="answer")(answer)
 

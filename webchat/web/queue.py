@@ -17,7 +17,6 @@ from webchat.web.streams import answering, reserve
 
 
 def register(blueprint: Blueprint) -> None:
-    """Give the blueprint this module's routes."""
     place = "/sessions/<session_id>/queue/<key>"
     blueprint.post(place, endpoint="change_queued")(change)
     blueprint.post(f"{place}/remove", endpoint="take_back")(take_back)

@@ -17,7 +17,6 @@ from webchat.web.templates import render_template
 
 
 def register(blueprint: Blueprint) -> None:
-    """Give the blueprint this module's route."""
     blueprint.get("/sessions/<session_id>/reply", endpoint="reply")(reply)
 
 

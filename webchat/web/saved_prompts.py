@@ -10,7 +10,6 @@ from webchat.web.faces import json_answer
 
 
 def register(blueprint: Blueprint) -> None:
-    """Give the blueprint this module's routes."""
     blueprint.get("/api/prompts", endpoint="api_prompts")(prompts)
 
 

@@ -22,7 +22,6 @@ from webchat.web.templates import render_template
 
 
 def register(blueprint: Blueprint) -> None:
-    """Give the blueprint this module's routes."""
     blueprint.get("/sessions", endpoint="sessions")(sessions)
 
 

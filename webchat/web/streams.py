@@ -15,7 +15,7 @@ from webchat.memory import MemoryAnswer
 from webchat.replies.kept_errors import error_of
 from webchat.replies.posted import Posted
 from webchat.web.context import chat_of, has_gone, manager
-from webchat.web.faces import Face, error_fields, json_answer, wanted_face
+from webchat.web.faces import Face, error_fields, is_script, json_answer, wanted_face
 from webchat.web.parts import waiting_fields
 
 
@@ -31,7 +31,7 @@ LOOK_AGAIN = 1.0
 
 def reserve() -> None:
     """Acquire a slot for a script, which holds a thread until its answer ends. Raises TooBusy."""
-    if wanted_face() in (Face.JSON, Face.TEXT, Face.EVENTS):
+    if is_script():
         g.place = chat_of().take_stream()
 
 
@@ -44,9 +44,9 @@ def release_unused(_: BaseException | None = None) -> None:
 
 def answering(posted: Posted) -> Response | None:
     """The response with the answer for a script, whole or streamed; None for a page."""
-    face = wanted_face()
-    if face not in (Face.JSON, Face.TEXT, Face.EVENTS):
+    if not is_script():
         return None
+    face = wanted_face()
     if face is Face.JSON:
         return reply_json(posted)  # waits for the whole answer: no slot is needed after that
     return holding((reply_text if face is Face.TEXT else reply_events)(posted))

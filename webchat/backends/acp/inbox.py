@@ -44,16 +44,12 @@ class Inbox:
         self._waiting: deque[_Waiting] = deque()
         self._places: dict[tuple[type, str], _Waiting] = {}
         self._unread = 0
-        self._is_closed = False
-
-    @property
-    def is_closed(self) -> bool:
-        return self._is_closed
+        self.is_closed = False
 
     def put(self, piece: Piece) -> None:
         """Raises Overflow."""
         with self._changed:
-            if self._is_closed:
+            if self.is_closed:
                 return
             if isinstance(piece, str) or (isinstance(piece, Event) and piece.kind == "reasoning"):
                 self._put_text(piece, piece if isinstance(piece, str) else piece.text)
@@ -87,7 +83,7 @@ class Inbox:
     def get(self) -> Piece | None:
         """The next piece; waits for one. None if the inbox is closed and empty."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._is_closed)
+            self._changed.wait_for(lambda: self._waiting or self.is_closed)
             if not self._waiting:
                 return None
             waiting = self._waiting.popleft()
@@ -101,18 +97,18 @@ class Inbox:
         done."""
         future.add_done_callback(self._poke)
         with self._changed:
-            self._changed.wait_for(lambda: future.done() or self._is_closed, seconds)
+            self._changed.wait_for(lambda: future.done() or self.is_closed, seconds)
         return future.done()
 
     def pause(self, seconds: float) -> None:
         """Wait for so many seconds, or until this is closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._is_closed, seconds)
+            self._changed.wait_for(lambda: self.is_closed, seconds)
 
     def close(self, *, drop: bool = False) -> None:
         """Accept nothing more; with `drop`, discard unread pieces too."""
         with self._changed:
-            self._is_closed = True
+            self.is_closed = True
             if drop:
                 self._waiting.clear()
                 self._places.clear()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from webchat.backends.acp.shapes import mapping, text
 from webchat.backends.quotation import quoted, sentence, without
 from webchat.errors import BackendUnavailable
 
@@ -48,10 +49,9 @@ class AgentError(Exception):
         """Its message, and the details in `data`: {"message"}, {"details"} or a string."""
         error = self.error if isinstance(self.error, dict) else {"message": self.error}
         data = error.get("data")
-        more = data if isinstance(data, str) else ""
-        if isinstance(data, dict):
-            more = next((text for name in ("message", "details") if (text := _text(data.get(name)))), "")
-        message = _text(error.get("message"))
+        details = (text(mapping(data).get(name)) for name in ("message", "details"))
+        more = text(data) or next(filter(None, details), "")
+        message = text(error.get("message"))
         return message if more in message else f"{message}: {more}" if message else more
 
 
@@ -93,7 +93,3 @@ def _secret_arguments(command: Sequence[str]) -> Iterator[str]:
         name, equals, value = word.partition("=")
         if _SECRET_NAME.search(name) and (equals or word.startswith("-")):
             yield value if equals else following
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -76,15 +76,7 @@ class CallState:
         if update.get("rawOutput") is not None:
             self.result = update["rawOutput"]
         output = self.blocks or _result(self.result, self.call.kind)
-        self.call = ToolCall(
-            self.call.id,
-            self.call.title,
-            self.call.kind,
-            self.call.status,
-            self.call.input,
-            output,
-            self.call.seconds,
-        )
+        self.call = replace(self.call, output=output)
         self.size = sum(map(_size, output))
 
     def _seconds(self, status: ToolStatus, now: float) -> float | None:

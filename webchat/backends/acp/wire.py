@@ -59,7 +59,7 @@ class Wire:
         self._pending: dict[int, Future[Any]] = {}
         self._last_id = 0
         self._state_lock = threading.Lock()
-        self._is_over = self._is_unwanted = self._has_failed = False
+        self.is_over = self._is_unwanted = self._has_failed = False
         self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._printed: deque[str] = deque(maxlen=1)
         self._has_printed_all = threading.Event()
@@ -80,10 +80,6 @@ class Wire:
         """The id of the guard's process."""
         return self._process.pid
 
-    @property
-    def is_over(self) -> bool:
-        return self._is_over
-
     def request(self, method: str, params: Mapping[str, Any], done: Done | None = None) -> Future[Any]:
         """Send a request. The future gets the result, an AgentError, or BackendUnavailable if the process ends first.
 
@@ -93,7 +89,7 @@ class Wire:
         if done:
             future.add_done_callback(done)
         with self._state_lock:
-            is_over = self._is_over
+            is_over = self.is_over
             self._last_id = request_id = self._last_id + 1
             if not is_over:
                 self._pending[request_id] = future
@@ -113,7 +109,7 @@ class Wire:
         """End the process; returns at once. All open requests fail."""
         with self._state_lock:
             lifeline, self._lifeline = self._lifeline, -1
-            self._is_unwanted = self._is_unwanted or not self._is_over
+            self._is_unwanted = self._is_unwanted or not self.is_over
         self._outgoing.put(None)
         if lifeline >= 0:
             os.close(lifeline)
@@ -124,7 +120,7 @@ class Wire:
             self._send(message)
 
     def _send(self, message: Mapping[str, Any]) -> None:
-        if not self._is_over:
+        if not self.is_over:
             self._outgoing.put(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
 
     def _write(self, stdin: IO[bytes]) -> None:
@@ -157,7 +153,7 @@ class Wire:
 
     def _fail_all(self) -> None:
         with self._state_lock:
-            was_over, self._is_over = self._is_over, True
+            was_over, self.is_over = self.is_over, True
             pending, self._pending = self._pending, {}
         for future in pending.values():
             future.set_exception(BackendUnavailable(ENDED))

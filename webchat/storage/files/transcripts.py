@@ -9,10 +9,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from webchat.chat.message import Message, amendment, extension
+from webchat.chat.times import time_of
 from webchat.chat.tree import Branch, Tree
 from webchat.fileutil import Folder, Stamp, jsonlines
 from webchat.limits import drop_oldest
@@ -141,19 +141,15 @@ class FileTranscripts:
 
     def last_written(self, but: Callable[[str], object] = lambda session_id: None) -> dict[str, str]:
         """When each transcript was last written, ISO 8601 in UTC, by session, if `but` returns None for it."""
-        times: dict[str, str] = {}
-        names = (name.removesuffix(SUFFIX) for name in self._folder.names() if name.endswith(SUFFIX))
-        for session_id in names:
-            stamp = self.version(session_id) if but(session_id) is None else None
-            if stamp:
-                moment = datetime.fromtimestamp(stamp.modified_ns / 1e9, UTC)
-                times[session_id] = moment.isoformat(timespec="microseconds")
-        return times
+        stamps = ((name, self.version(name)) for name in self._names() if but(name) is None)
+        return {session_id: time_of(stamp.modified_ns / 1e9) for session_id, stamp in stamps if stamp}
 
     def sessions(self) -> dict[str, Stamp]:
-        names = (name.removesuffix(SUFFIX) for name in self._folder.names() if name.endswith(SUFFIX))
-        found = [(name, stamp) for name in names if (stamp := self.version(name))]
+        found = [(name, stamp) for name in self._names() if (stamp := self.version(name))]
         return dict(sorted(found, key=lambda each: each[1].modified_ns))
+
+    def _names(self) -> list[str]:
+        return [name.removesuffix(SUFFIX) for name in self._folder.names() if name.endswith(SUFFIX)]
 
     def state(self) -> object:
         """Differs from an earlier one when files were added or removed; None if unknown."""

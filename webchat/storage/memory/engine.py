@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from webchat.chat.reply import left_record
 from webchat.chat.times import utc_now
@@ -91,17 +91,11 @@ class MemoryStorage:
         return list(session_ids)
 
     def purge(self, session_ids: Collection[str], forget: Callable[[], None]) -> None:
-        with self._purging:
-            releases: list[Release] = []
-            try:
-                for session_id in session_ids:
-                    releases.append(self.leases.acquire(session_id))
-                forget()
-                for session_id in session_ids:
-                    self._remove(session_id)
-            finally:
-                for release in releases:
-                    release()
+        with self._purging, ExitStack() as leases:
+            for session_id in session_ids:
+                leases.callback(self.leases.acquire(session_id))
+            forget()
+            self.discard(session_ids)
 
     @contextmanager
     def without_purges(self) -> Iterator[None]:

@@ -110,7 +110,7 @@ class Database:
         self._pool: ConnectionPool[_Connection] | None = None
         self._process = 0
         self._joined = threading.local()
-        self._is_away = self._is_closed = False
+        self._is_away = self.is_closed = False
         self._away_since = self._failed = float("-inf")
         """When a connection last broke: others that have not worked since may be broken, too."""
 
@@ -219,14 +219,14 @@ class Database:
             try:
                 return call()
             except StorageAway as error:
-                if error.is_refused or self._is_closed or time.monotonic() > end or self._joined_connection is not None:
+                if error.is_refused or self.is_closed or time.monotonic() > end or self._joined_connection is not None:
                     raise
             time.sleep(0.1)  # the pool has dropped that connection, and opens another one
 
     def close(self) -> None:
         """Close all connections; later calls raise StorageAway."""
         with self._guard:
-            self._is_closed = True
+            self.is_closed = True
             pool, self._pool = self._pool, None
         if pool and self._process == os.getpid():
             pool.close()
@@ -247,7 +247,7 @@ class Database:
         """Note whether the database was reached."""
         if away:
             self._failed = time.monotonic()
-        if away != self._is_away and not self._is_closed:
+        if away != self._is_away and not self.is_closed:
             log.warning("the database cannot be reached" if away else "the database is back")
             self._is_away, self._away_since = away, time.monotonic()
 
@@ -263,7 +263,7 @@ class Database:
         if pool is None or self._process != os.getpid():
             with self._guard:
                 pool = self._pool
-                if self._is_closed:
+                if self.is_closed:
                     raise StorageAway
                 if pool is None or self._process != os.getpid():
                     pool = self._pool = ConnectionPool(
