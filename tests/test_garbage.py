@@ -34,7 +34,7 @@ def test_what_holds_much_is_given_back():
     garbage, before = Garbage(), resident()
     page = dropped(2 * GROWTH)
     assert resident() > before + GROWTH
-    garbage.look()
+    garbage.check()
     assert page() is None
     assert resident() < before + GROWTH
 
@@ -42,7 +42,7 @@ def test_what_holds_much_is_given_back():
 def test_what_holds_little_waits():
     garbage = Garbage()
     page = dropped(GROWTH // 8)
-    garbage.look()
+    garbage.check()
     assert page() is not None
 
 
@@ -56,11 +56,11 @@ def test_it_takes_a_small_share_of_the_time():
 
     garbage = Garbage(lambda: size[0], clock)
     size[0] += 2 * GROWTH
-    garbage.look()
+    garbage.check()
     size[0] += 2 * GROWTH
     page = dropped(1)
-    garbage.look()
+    garbage.check()
     assert page() is not None
     now[0] += 60
-    garbage.look()
+    garbage.check()
     assert page() is None

@@ -52,7 +52,7 @@ def held_up(home):
 def test_it_is_told_how_far_it_is(manager):
     told = []
     manager.archive.bring_in(
-        io.BytesIO(many()), None, Watch(told=lambda watch: told.append((watch.progress, watch.added)))
+        io.BytesIO(many()), None, Watch(on_progress=lambda watch: told.append((watch.progress, watch.added)))
     )
     assert len(told) > 5
     assert told == sorted(told)
@@ -65,7 +65,7 @@ def test_cancelled_it_keeps_what_came_and_goes_on_the_next_time(manager):
         if watch.added >= 50:
             watch.cancel()
 
-    report = manager.archive.bring_in(io.BytesIO(many()), None, Watch(told=cancel_after_some))
+    report = manager.archive.bring_in(io.BytesIO(many()), None, Watch(on_progress=cancel_after_some))
     assert report.problems == [f"Stopped: it was cancelled. {STOPPED}"]
     assert 50 <= len(report.imported) == len(manager.list_sessions()) < 200
     again = manager.archive.bring_in(io.BytesIO(many()))

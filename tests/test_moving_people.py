@@ -371,7 +371,7 @@ class TestThePage:
         assert len(found) == 3
 
     def test_cancelled_it_ends_before_the_rest(self, exported, there):
-        watch = Watch(told=lambda watch: watch.cancel() if watch.added else None)
+        watch = Watch(on_progress=lambda watch: watch.cancel() if watch.added else None)
         with exported.open("rb") as file:
             report = Mover(there[0], there[1], None).bring_in(file, watch)
         assert (report.stopped, len(report.imported), there[1].list()) == (True, 2, [])

@@ -87,7 +87,7 @@ def test_a_change_of_a_persons_list_wakes_all_that_they_read_and_nobody_elses(wo
 
 
 def test_a_change_of_the_list_wakes_many_in_turns(world):
-    world.bus.told_at_once = 2
+    world.bus.notified_at_once = 2
     with ExitStack() as stack:
         readers = [stack.enter_context(world.follow(str(number))) for number in range(5)]
         world.after_rounds(3)

@@ -59,9 +59,9 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     app.config.update(config_values or {})
     explicit = {setting.key: app.config.get(setting.key) for setting in config.SETTINGS}
     environ = dict(os.environ)
-    told, _ = config.load(explicit, environ)
-    metrics = Metrics() if told.metrics else None
-    storage = storage_at(told.storage, metrics or NOBODY)
+    initial, _ = config.load(explicit, environ)
+    metrics = Metrics() if initial.metrics else None
+    storage = storage_at(initial.storage, metrics or NOBODY)
     live = LiveSettings(explicit, environ, storage.documents, own_backend=backend is not None)
     settings, _ = live.load()
     for name in ("MAX_CONTENT_LENGTH", "MAX_FORM_MEMORY_SIZE"):

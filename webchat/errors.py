@@ -216,7 +216,7 @@ class StorageError(WebChatError, OSError):
         self.what, self.cause = what, cause
 
     @classmethod
-    def told(cls, text: str) -> StorageError:
+    def with_text(cls, text: str) -> StorageError:
         """An error with the text of an earlier one."""
         again = cls.__new__(cls)
         WebChatError.__init__(again, text)
@@ -230,7 +230,7 @@ class StorageError(WebChatError, OSError):
 
 
 class StorageAway(OSError):
-    """The database cannot be reached or, with `is_refused`, does not do it now; `reason` says why, if that is known."""
+    """The database cannot be reached or, with `is_refused`, refuses for now; `reason` says why, if known."""
 
     def __init__(self, reason: str | None = None, *, is_refused: bool = False) -> None:
         usual = "the database does not answer in time" if is_refused else "the database cannot be reached"

@@ -374,7 +374,7 @@ class WebChatSessionManager:
         self.start(lambda text, progress: None)
 
     def start(self, report: Callable[[str, float | None], None]) -> None:
-        """Let the backend prepare for the first message; `report` is told about the progress."""
+        """Let the backend prepare for the first message; `report` is called with the progress."""
         self._current.attached.start(report)
 
     @property

@@ -50,12 +50,12 @@ class TooMuchAtOnce(ValueError):
 class Watch:
     """The progress of one import. Any thread may read it and cancel the import.
 
-    `has_gone` says whether the client has disconnected; `told` is called after each read.
+    `has_gone` says whether the client has disconnected; `on_progress` is called after each read.
     """
 
     bounds: Bounds = Bounds()
     has_gone: Callable[[], bool] = lambda: False
-    told: Callable[[Watch], None] = lambda watch: None
+    on_progress: Callable[[Watch], None] = lambda watch: None
     files: int = 1
     added: int = 0
     """Sessions imported so far."""
@@ -133,7 +133,7 @@ class Watch:
             raise Stopped("the connection was closed")
         if self.age > self.bounds.seconds:
             raise Stopped(f"it took longer than {self.bounds.seconds:g} seconds")
-        self.told(self)
+        self.on_progress(self)
 
 
 class _Raw(io.RawIOBase):

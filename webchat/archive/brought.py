@@ -56,7 +56,7 @@ class _Unread:
     count: int = 0
     names: list[str] = field(default_factory=list)
 
-    def told(self, where: str, why: str) -> str:
+    def line(self, where: str, why: str) -> str:
         if self.count == 1:
             return f"{where}{self.names[0]}: {why}."
         more = f" and {self.count - len(self.names)} more" if self.count > len(self.names) else ""
@@ -103,8 +103,8 @@ class Report:
     @property
     def problems(self) -> list[str]:
         """What could not be read, a sentence each."""
-        told = [*self._problems, *(each.told(*key) for key, each in self._unread.items())]
-        return [*map(one_line, told), *([f"And {self._more:,} more."] if self._more else [])]
+        lines = [*self._problems, *(each.line(*key) for key, each in self._unread.items())]
+        return [*map(one_line, lines), *([f"And {self._more:,} more."] if self._more else [])]
 
     def problem(self, text: str) -> None:
         """Note a problem of a file or of a session, once."""

@@ -24,7 +24,7 @@ class LeftOut:
         return str(self.error)
 
     @property
-    def told(self) -> str:
+    def notice(self) -> str:
         return f"“{self.session.description}” ({self.session.session_id}) could not be exported. {self.why}"
 
 

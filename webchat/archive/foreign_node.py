@@ -71,7 +71,7 @@ class ForeignNode:
         return 500 + len(self.content) + parts + tools + sum(len(file.content) for file in self.files)
 
     @property
-    def said(self) -> tuple[Part, ...]:
+    def all_parts(self) -> tuple[Part, ...]:
         """Its parts, in order."""
         return self.parts or ((Text(self.content),) if self.content else ())
 
@@ -101,7 +101,7 @@ def _simple_line(node: ForeignNode, name: str, parent: str | None, time: str) ->
 
 
 def _message(nodes: Sequence[ForeignNode], name: str, parent: str | None, time: str) -> Message:
-    parts = joined(part for node in nodes for part in node.said)
+    parts = joined(part for node in nodes for part in node.all_parts)
     error = next((node.error for node in reversed(nodes) if node.error), "")
     message = Message(
         name,

@@ -70,7 +70,7 @@ class _Album:
 
     def draw(self, node: ForeignNode, found: ForeignPicture) -> None:
         """Add the picture to an answer, as a part in the transcript."""
-        said, line = [*node.said], Text(found.shown)
+        said, line = [*node.all_parts], Text(found.shown)
         new = self._new(found) if line in said else None
         if new is None or self._drawn[node.key] + len(new.data) > LARGEST_DRAWN or not self._takes(new):
             return

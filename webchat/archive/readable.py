@@ -15,7 +15,7 @@ from webchat.chat.message import Message
 from webchat.chat.plain import one_line
 from webchat.session_store import WebChatSession
 
-Told = Iterable[tuple[WebChatSession, Sequence[Message] | LeftOut]]
+Conversations = Iterable[tuple[WebChatSession, Sequence[Message] | LeftOut]]
 """Sessions with their shown messages, or the reason why they could not be read."""
 _HEAD = """<!doctype html>
 <html lang="en">
@@ -30,27 +30,29 @@ _HEAD = """<!doctype html>
 """
 
 
-def as_markdown(told: Told, assistant: str) -> Iterator[str]:
-    """The sessions, one by one. `assistant` is the heading of answers."""
-    for session, messages in told:
+def as_markdown(conversations: Conversations, assistant: str) -> Iterator[str]:
+    """The sessions, one by one. `assistant` is the heading of answers, except for those of other programs."""
+    for session, messages in conversations:
         yield f"# {one_line(session.description)}\n\n{_made(session)}{session.session_id}\n\n"
         if isinstance(messages, LeftOut):
-            yield f"{one_line(messages.told)}\n\n"
+            yield f"{one_line(messages.notice)}\n\n"
             continue
         for message in messages:
             yield f"## {_who(message, assistant)}\n\n{steps.as_markdown(message)}\n\n"
 
 
-def as_html(told: Told, assistant: str, title: str, picture: Callable[[str, str], bytes | None]) -> Iterator[str]:
+def as_html(
+    conversations: Conversations, assistant: str, title: str, picture: Callable[[str, str], bytes | None]
+) -> Iterator[str]:
     """The same as one HTML file with embedded pictures; `picture` returns one of a session's by its key."""
-    told = iter(told)
-    first = [*islice(told, 1)]  # so that problems are found before anything is written
+    conversations = iter(conversations)
+    first = [*islice(conversations, 1)]  # so that problems are found before anything is written
     yield _HEAD % (escape(title), STYLE)
-    for session, messages in chain(first, told):
+    for session, messages in chain(first, conversations):
         yield f'<h1 dir="auto">{escape(session.description)}</h1>\n'
         yield f"<p>{escape(_made(session))}<code>{escape(session.session_id)}</code></p>\n"
         if isinstance(messages, LeftOut):
-            yield f"<p><strong>{escape(messages.told)}</strong></p>\n"
+            yield f"<p><strong>{escape(messages.notice)}</strong></p>\n"
             continue
         for message in messages:
             text = steps.as_html(message, partial(picture, session.session_id))

@@ -26,7 +26,7 @@ _DONE = {"pending": " ", "running": " ", "done": "x"}
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Words:
     """A part in words: a line of Markdown, and what is folded below it; or a picture."""
 
     line: str
@@ -75,11 +75,11 @@ def _in_markdown(part: Part) -> str:
     if isinstance(part, Reasoning):
         lines = contained(normal_lines(part.text).strip()).split("\n")
         return _folded("Reasoning", ["\n".join(f"> {line}".rstrip() for line in lines)]) if part.text.strip() else ""
-    told = _told(part)
-    if told is None:
+    words = _words(part)
+    if words is None:
         return ""
-    texts = [f"({text.media_type})" if isinstance(text, Picture) else fenced(text[1], text[0]) for text in told.texts]
-    return _folded(_summary(told.line), texts) if texts else told.line
+    texts = [f"({text.media_type})" if isinstance(text, Picture) else fenced(text[1], text[0]) for text in words.texts]
+    return _folded(_summary(words.line), texts) if texts else words.line
 
 
 def _folded(summary: str, texts: Iterable[str]) -> str:
@@ -107,11 +107,11 @@ def _in_html(part: Part) -> Markup:
         return _opened(escape("Reasoning"), Markup('<p class="plain">{}</p>').format(part.text), "reasoning")
     if isinstance(part, Note):
         return Markup('<p class="note">{}</p>').format(part.text)
-    told = _told(part)
-    if told is None:
+    words = _words(part)
+    if words is None:
         return Markup()
-    line = markdown(told.line)
-    return _opened(line, Markup().join(map(_text_in_html, told.texts)), "tool") if told.texts else line
+    line = markdown(words.line)
+    return _opened(line, Markup().join(map(_text_in_html, words.texts)), "tool") if words.texts else line
 
 
 def _text_in_html(text: tuple[str, str] | Picture) -> Markup:
@@ -135,19 +135,19 @@ def _language(name: str) -> str:
     return found[1].lower() if found else ""
 
 
-def _told(part: Part) -> _Told | None:
+def _words(part: Part) -> _Words | None:
     if isinstance(part, ToolCall):
         status = "not finished" if part.was_left else part.status
         took = f", {part.took}" if part.took else ""
         given = [("", visible(part.input))] if part.input.strip() else []
         line = f"{_code(part.title or part.kind)} ({part.kind.replace('_', ' ')}, {status}{took})"
-        return _Told(line, (*given, *map(_block, part.output)))
+        return _Words(line, (*given, *map(_block, part.output)))
     if isinstance(part, Permission):
-        return _Told(f"{_code(part.title)} {_answer(part)}")
+        return _Words(f"{_code(part.title)} {_answer(part)}")
     if isinstance(part, Note):
-        return _Told(f"*{_plain(part.text)}*")
+        return _Words(f"*{_plain(part.text)}*")
     if isinstance(part, Plan):
-        return _Told("\n".join(f"- [{_DONE[entry.status]}] {_plain(entry.text)}" for entry in part.entries))
+        return _Words("\n".join(f"- [{_DONE[entry.status]}] {_plain(entry.text)}" for entry in part.entries))
     return None
 
 

@@ -96,7 +96,7 @@ class Message:
         return tuple(asked) if self.in_flight else ()
 
     @property
-    def told(self) -> str:
+    def full_text(self) -> str:
         """The content for a model: the text, followed by each file in a fence."""
         files = (f"{file.name}:\n\n{fenced(file.content)}" for file in self.files)
         return "\n\n".join(filter(None, (self.content, *files)))
@@ -196,13 +196,13 @@ def history(messages: Sequence[Message]) -> list[dict[str, Any]]:
     Those with pictures have `pictures` too.
     """
     return [
-        {"id": item.id, "role": item.role, "content": item.told}
+        {"id": item.id, "role": item.role, "content": item.full_text}
         | ({"pictures": item.pictures} if item.pictures else {})
-        for item in _told(messages)
+        for item in _sendable(messages)
     ]
 
 
-def _told(messages: Sequence[Message]) -> Iterator[Message]:
+def _sendable(messages: Sequence[Message]) -> Iterator[Message]:
     for message in messages:
         known_role = message.role in ("user", "assistant")
         if (

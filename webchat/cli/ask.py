@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 WAITS, INTERRUPTED, STOPPED = 4, 5, 6
 """Exit codes beside those of every command."""
 CODES = {"complete": 0, "failed": FAILED, "interrupted": INTERRUPTED, "stopped": STOPPED}
-TOLD = {
+NOTES = {
     "stopped": "Stopped. The text so far is kept.",
     "interrupted": "The answer was interrupted. The text so far is kept.",
 }
@@ -39,13 +39,13 @@ TOLD = {
 
 @dataclass(frozen=True)
 class Manner:
-    """How an answer is printed: as JSON; without what is said beside it; waiting for others to answer questions."""
+    """How an answer is printed: as JSON; without notes on standard error; waiting for others to answer questions."""
 
     as_json: bool
     quiet: bool
     wait: bool
 
-    def tell(self, line: str) -> None:
+    def note(self, line: str) -> None:
         if not self.quiet:
             click.echo(line, err=True)
 
@@ -140,7 +140,7 @@ class _Asking:
             sys.stdout.reconfigure(errors="replace")
         self._chat, self._manner, self._goes_on = chat, manner, goes_on
         self._printed = PrintedText(sys.stdout)
-        self._told: Fields = {"session_id": None, "message_id": None, "status": "interrupted", "response": ""}
+        self._result: Fields = {"session_id": None, "message_id": None, "status": "interrupted", "response": ""}
         self._here = AskedHere(partial(click.echo, err=True), self._answer)
 
     def ask(self, sent: Sent) -> int:
@@ -156,17 +156,17 @@ class _Asking:
                 self._stop()
                 raise
         if self._manner.as_json:
-            click.echo(json_text(self._told))
+            click.echo(json_text(self._result))
         code = CTRL_C if code == STOPPED and interrupt.was_pressed else code
-        if self._told["status"] in TOLD:
-            self._manner.tell(TOLD[self._told["status"]])
+        if self._result["status"] in NOTES:
+            self._manner.note(NOTES[self._result["status"]])
         return code
 
     def _take(self, interrupt: Interrupt, name: str, fields: Fields) -> int | None:
         """Print an event; returns the exit code if it is the last one."""
         if name == "session":
-            self._told |= fields
-            self._manner.tell(f"Session {short_id(fields['session_id'] or '')}")
+            self._result |= fields
+            self._manner.note(f"Session {short_id(fields['session_id'] or '')}")
             interrupt.answers_in(fields["session_id"])
         elif name == "delta":
             self._delta(fields["text"], begins_anew=fields.get("anew", False))
@@ -177,7 +177,7 @@ class _Asking:
         return None
 
     def _delta(self, text: str, *, begins_anew: bool) -> None:
-        self._told["response"] = text if begins_anew else self._told["response"] + text
+        self._result["response"] = text if begins_anew else self._result["response"] + text
         if self._manner.as_json:
             return
         if begins_anew:
@@ -193,27 +193,27 @@ class _Asking:
         click.echo(question_text(question), err=True)
         if self._manner.wait:
             return None
-        self._told["status"] = "waiting"
+        self._result["status"] = "waiting"
         if not self._goes_on:
             self._stop()
         return WAITS
 
     def _end(self, name: str, fields: Fields) -> int:
         self._printed.end()
-        self._told |= {"done": {}, "error": {"status": "failed"}, "lost": {"status": "unknown"}}[name] | fields
+        self._result |= {"done": {}, "error": {"status": "failed"}, "lost": {"status": "unknown"}}[name] | fields
         if name == "error":
             click.echo(f"Error: {printable(str(fields.get('error')))}", err=True)
         elif name == "lost":
             click.echo("The connection was lost. The answer may continue on the server.", err=True)
-        return CODES.get(self._told["status"], INTERRUPTED)
+        return CODES.get(self._result["status"], INTERRUPTED)
 
     def _answer(self, question_id: str, option_id: str) -> None:
         try:
-            path = self._chat.path(self._told["session_id"], "permissions", question_id)
+            path = self._chat.path(self._result["session_id"], "permissions", question_id)
             self._chat.post(path, {"option": option_id})
         except WebChatError as error:
             click.echo(printable(str(error)), err=True)
 
     def _stop(self) -> None:
         with suppress(WebChatError):
-            self._chat.post(self._chat.path(self._told["session_id"], "stop"))
+            self._chat.post(self._chat.path(self._result["session_id"], "stop"))

@@ -61,7 +61,7 @@ def export_person(place: Place, as_json: bool, name: str, output: str) -> None:
         with written(output) as file:
             left_out = everybody.export(name, file)
     for one in left_out:
-        click.echo(printable(one.told), err=True)
+        click.echo(printable(one.notice), err=True)
     if output != "-":
         named = [one.session.session_id for one in left_out]
         _say(as_json, f"Exported all of {name}'s data to {output}.", exported=name, file=output, left_out=named)

@@ -46,5 +46,5 @@ def named(_: click.Context, parameter: click.Parameter, value: str | None) -> st
 
 def owner_option(command: Callable[..., None]) -> Callable[..., None]:
     """Add the option for the person whose sessions are meant, as its argument `owner`."""
-    told = "User whose sessions to use, if people sign in."
-    return click.option("--owner", help=told, metavar="NAME", callback=named)(command)
+    sentence = "User whose sessions to use, if people sign in."
+    return click.option("--owner", help=sentence, metavar="NAME", callback=named)(command)

@@ -32,22 +32,22 @@ class Program(DefaultGroup):
 
     def make_context(self, *given: Any, **more: Any) -> click.Context:  # noqa: ANN401
         """See click's `Command.make_context`, which also prints what `--help` and `--version` ask for."""
-        with _told():
+        with _errors_as_exit_codes():
             return super().make_context(*given, **more)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
         """Run the command."""
-        with _told():
+        with _errors_as_exit_codes():
             return super().invoke(ctx)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Whatever a command's files and output come to is told in a sentence, and by the exit code."""
+def _errors_as_exit_codes() -> Iterator[None]:
+    """Turn errors, also of files and of the output, into a sentence and an exit code."""
     try:
         yield
     except BrokenPipeError as error:
-        _let_go_of_output()
+        _discard_output()
         raise click.exceptions.Exit(PIPE) from error
     except KeyboardInterrupt as error:
         raise click.exceptions.Exit(CTRL_C) from error
@@ -62,7 +62,7 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  (for as long as the program runs)
 
 
-def _let_go_of_output() -> None:
-    """Whoever read the output has gone: what is left of it at the end of the program is no error."""
+def _discard_output() -> None:
+    """Its reader has closed it: flushing the rest at the end of the program must not fail."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

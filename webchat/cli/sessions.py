@@ -74,7 +74,7 @@ def export_sessions(place: Place, owner: str | None, session_ids: tuple[str, ...
             for part in manager.archive.export_as(form, chosen, left_out.append, title):
                 file.write(part)
     for one in left_out:
-        click.echo(printable(one.told), err=True)
+        click.echo(printable(one.notice), err=True)
     if others:
         click.echo(OTHERS.format(f"{others} people have" if others > 1 else "1 person has"), err=True)
     sys.exit(1 if left_out or (others and not chosen) else 0)
@@ -118,7 +118,7 @@ def import_sessions(place: Place, owner: str | None, files: tuple[Any, ...]) -> 
             name = one_line(file.name)
             with watched(name) as watch:
                 report = mover.bring_in(file, watch, together)
-            click.echo(f"{name}: {'only pictures' if report.is_only_pictures else _told(report)}")
+            click.echo(f"{name}: {'only pictures' if report.is_only_pictures else _summary(report)}")
             click.echo("".join(f"{name}: {problem}\n" for problem in report.problems), err=True, nl=False)
             problems += len(report.problems)
             only_pictures += report.is_only_pictures
@@ -130,17 +130,17 @@ def import_sessions(place: Place, owner: str | None, files: tuple[Any, ...]) -> 
     sys.exit(CTRL_C if watch.is_cancelled else 1 if problems else 0)
 
 
-def _told(report: Report) -> str:
-    """What came of one file."""
+def _summary(report: Report) -> str:
+    """What was imported from one file, as a line."""
     empty = f", {report.empty} without messages skipped" if report.empty else ""
     grown = f", {len(report.grown)} updated" if report.grown else ""
     count = report.missing
     missing = f"; {count} picture{' is' if count == 1 else 's are'} not in the files" if count else ""
     here = f"{report.known} here already{_trash_note(report)}"
-    told = f"{len(report.imported)} imported{grown}, {here}{empty}{missing}"
+    summary = f"{len(report.imported)} imported{grown}, {here}{empty}{missing}"
     if moved := report.moved:
-        told += f"; {moved.trash} into the trash, {moved.memories} memories, {moved.waiting} unsent messages"
-    return told
+        summary += f"; {moved.trash} into the trash, {moved.memories} memories, {moved.waiting} unsent messages"
+    return summary
 
 
 def _trash_note(report: Report) -> str:

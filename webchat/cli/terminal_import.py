@@ -22,7 +22,7 @@ def watched(name: str) -> Iterator[Watch]:
     """A watch for the import of that file. A second Ctrl+C does not wait for its end."""
     watch = Watch()
     if sys.stderr.isatty():
-        watch.told = _Line(name)
+        watch.on_progress = _Line(name)
     before = signal.getsignal(signal.SIGINT)
     in_charge = threading.current_thread() is threading.main_thread()
 
@@ -37,8 +37,8 @@ def watched(name: str) -> Iterator[Watch]:
     finally:
         if in_charge:
             signal.signal(signal.SIGINT, before)
-        if isinstance(watch.told, _Line):
-            watch.told.clear()
+        if isinstance(watch.on_progress, _Line):
+            watch.on_progress.clear()
 
 
 class _Line:

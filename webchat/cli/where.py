@@ -113,7 +113,7 @@ def _where(place: Place, owner: str | None, url: str | None, token: str | None) 
 
 
 def _log_less() -> None:
-    """Log errors alone: a command tells itself what was refused."""
+    """Log only errors: a command itself prints why something was refused."""
     logs.set_up(level="error")
 
 

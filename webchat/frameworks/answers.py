@@ -11,7 +11,7 @@ from copy import copy
 from webchat.backends import Event, HistoryItem, Piece
 from webchat.errors import BackendUnavailable
 from webchat.frameworks.pictures import as_chat, as_responses, for_pydantic_ai
-from webchat.frameworks.pieces import Foreign, ToolCalls, field, messages_in, package_of, reasoning, said, system, text
+from webchat.frameworks.pieces import Foreign, ToolCalls, field, messages_in, package_of, parts, reasoning, system, text
 
 Pieces = AsyncGenerator[Piece | None, None]
 FAILED = "The agent failed to answer. Try again; the log has more."
@@ -88,7 +88,7 @@ async def langgraph(graph: Foreign, messages: Sequence[HistoryItem]) -> Pieces:
             if mode == "messages":
                 message, metadata = event
                 if message.type in ("AIMessageChunk", "ai") and metadata.get("langgraph_node") != "tools":
-                    for piece in said(message):
+                    for piece in parts(message):
                         yield piece
                 continue
             if "__interrupt__" in event:
@@ -104,7 +104,7 @@ async def langgraph(graph: Foreign, messages: Sequence[HistoryItem]) -> Pieces:
 async def langchain(runnable: Foreign, messages: Sequence[HistoryItem]) -> Pieces:
     async with aclosing(runnable.astream(as_chat(messages))) as chunks:
         async for chunk in chunks:
-            for piece in said(chunk) if hasattr(chunk, "content") else (chunk,):
+            for piece in parts(chunk) if hasattr(chunk, "content") else (chunk,):
                 yield piece
 
 

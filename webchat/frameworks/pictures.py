@@ -13,7 +13,7 @@ from webchat.frameworks.pieces import Foreign
 
 def as_chat(messages: Sequence[HistoryItem]) -> list[dict[str, Any]]:
     """In the format of OpenAI's chat completions, which LangChain uses, too."""
-    return Shown(messages).told()
+    return Shown(messages).messages()
 
 
 def as_responses(messages: Sequence[HistoryItem]) -> list[dict[str, Any]]:

@@ -75,7 +75,7 @@ def field(item: object, *names: str) -> Any:  # noqa: ANN401
     return next((value for value in values if value is not None), None)
 
 
-def said(message: Foreign) -> Iterator[Piece | None]:
+def parts(message: Foreign) -> Iterator[Piece | None]:
     """The reasoning and the text of a LangChain message."""
     yield reasoning(message.additional_kwargs.get("reasoning_content"))
     for block in [message.content] if isinstance(message.content, str) else message.content:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypedDict
@@ -104,7 +105,7 @@ def by_time(row: dict[str, Any]) -> tuple[str, int, str]:
     return str(row.get("timestamp") or ""), len(str(row["id"])), str(row["id"])
 
 
-def said(row: dict[str, Any]) -> tuple[str, str]:
+def identity(row: Mapping[str, Any]) -> tuple[str, str]:
     """A memory's identity, wherever it is stored: its time and its content."""
     return str(row.get("timestamp") or ""), str(row["content"])
 
@@ -115,7 +116,7 @@ def _next_id(kept: object, ids: str) -> int:
     return max(kept if type(kept) is int else 1, highest + 1)
 
 
-def view(row: dict[str, Any]) -> Memory:
+def view(row: Mapping[str, Any]) -> Memory:
     """A row as callers see it. If written by hand, it may lack keys or have numbers in place of strings."""
     tags = row.get("tags") or []
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from hashlib import sha256
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from webchat.chat.times import seconds_of, time_of, utc_now, whole_second
 from webchat.chat.trash_times import TRASH_KEYS, mark_of
 from webchat.errors import InvalidInput, LimitReached, TooLarge, storing
-from webchat.memory.file import Memories, Memory, MemoryFile, by_time, dump, is_memory, parse, said, view
+from webchat.memory.file import Memories, Memory, MemoryFile, by_time, dump, identity, is_memory, parse, view
 from webchat.memory.shared import SharedMemories
 from webchat.memory.words import significant_words
 from webchat.storage.protocols.documents import MEMORIES, Documents, Draft
@@ -20,7 +20,7 @@ from webchat.storage.protocols.documents import MEMORIES, Documents, Draft
 LONGEST, MOST, MOST_TEXT = 10_000, 2_000, 1_000_000
 """Limits: characters of a memory; memories of one person, with the trash, and their total characters: the file is read
 as a whole each time."""
-Rows = Iterable[dict[str, Any]]
+Rows = Iterable[Mapping[str, Any]]
 
 
 class MemoryStore:
@@ -100,18 +100,20 @@ class MemoryStore:
         """
         with self._changing(owner) as (draft, file):
             mine = [row for row in (*file.rows, *file.trash) if row.get("owner") == owner]
-            here, added = set(map(said, mine)), 0
+            here, added = set(map(identity, mine)), 0
             for found, mark in ((memories, None), (trash, self._trash_mark(file))):
-                for row in (row for row in found if is_memory(row) and said(row) not in here):
+                for row in (row for row in found if is_memory(row) and identity(row) not in here):
                     self._take_in(file, row, owner, mark)
-                    here.add(said(row))
+                    here.add(identity(row))
                     added += 1
             if added:
                 file.rows.sort(key=by_time)
                 self._replace(draft, file)
         return added
 
-    def _take_in(self, file: MemoryFile, row: dict[str, Any], owner: str | None, mark: dict[str, str] | None) -> None:
+    def _take_in(
+        self, file: MemoryFile, row: Mapping[str, Any], owner: str | None, mark: dict[str, str] | None
+    ) -> None:
         brought = view(row)
         _require_utf8(brought["content"])
         if len(brought["content"]) > LONGEST:

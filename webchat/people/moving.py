@@ -18,6 +18,7 @@ from webchat.archive.beside import DAMAGED, UNPACKED, Together, opened
 from webchat.archive.bounds import PIECE, Stopped, Watch
 from webchat.archive.brought import Brought, Moved, Report
 from webchat.archive.elements import fault
+from webchat.archive.lenient import rows, table
 from webchat.archive.packed import OF_A_PERSON
 from webchat.archive.reading import seekable
 from webchat.chat.message import Message
@@ -90,8 +91,7 @@ class Mover:
         now = self._manager.store.trash_mark()
 
         def mark(session_id: str) -> Row:
-            known = times.get(session_id)
-            return mark_of(known if isinstance(known, dict) else {}, now)
+            return mark_of(table(times.get(session_id)), now)
 
         with TemporaryFile() as trash:
             export.unpack(TRASH, trash, export.watch.bounds.unpacked)
@@ -137,7 +137,7 @@ class Mover:
         return True
 
     def _bring_memories(self, found: Mapping[str, Any], moved: Moved, report: Report) -> None:
-        memories, trash = (_rows(found.get(key)) for key in ("memories", "trash"))
+        memories, trash = (rows(found.get(key)) for key in ("memories", "trash"))
         if self._memory is None:
             if count := len(memories) + len(trash):
                 report.problem(f"no memories were imported: this chat keeps none, and the export has {count}.")
@@ -170,10 +170,6 @@ def _checked(item: QueuedMessage, longest: int) -> QueuedMessage:
     return replace(item, text=text, first=None, files=files)  # `first` is of use only to the page that sent it
 
 
-def _rows(found: object) -> list[dict[str, Any]]:
-    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
-
-
 @dataclass(frozen=True)
 class _Export:
     """A person's export; each of its files may be damaged."""
@@ -200,10 +196,9 @@ class _Export:
             self.report.problem(f"{name} was not imported: {why}.")
             return {}
         try:
-            found = json.loads(data)
+            return table(json.loads(data))
         except (ValueError, RecursionError):
             return {}
-        return found if isinstance(found, dict) else {}
 
     def unpack(self, name: str, to: IO[bytes], most: int) -> None:
         """Copy a file: of a damaged one as much as can be read, and nothing if it has more than `most` bytes.

@@ -169,7 +169,7 @@ class OtherPrograms:
         elif time.monotonic() - self._looked_at > LONGEST_PAUSE and self._looking.acquire(timeout=FIRST_PATIENCE):
             try:
                 if time.monotonic() - self._looked_at > LONGEST_PAUSE:
-                    self._look(lambda: False)
+                    self._refresh(lambda: False)
             finally:
                 self._looking.release()
 
@@ -195,7 +195,7 @@ class OtherPrograms:
             notices.forget()
             try:
                 with self._looking:
-                    took = measured(lambda: self._look(self._stopping.is_set))
+                    took = measured(lambda: self._refresh(self._stopping.is_set))
             except Exception:  # the next scan retries
                 log.warning("other programs' sessions cannot be checked", exc_info=True)
                 took = self.longest_pause
@@ -212,9 +212,9 @@ class OtherPrograms:
         if not self._stopping.wait(pause) and notices.come and is_watched:
             notices.wait(self.longest_pause - pause)
 
-    def _look(self, is_over: Callable[[], bool]) -> None:
+    def _refresh(self, is_over: Callable[[], bool]) -> None:
         """Scan for changes. Needs the lock."""
-        self._catalog.look(is_over)
+        self._catalog.refresh(is_over)
         self._looked_at = time.monotonic()
 
     def _tell(self, changed: Collection[str]) -> None:

@@ -136,7 +136,7 @@ def _metadata(folder: Path) -> Row:
 def _first_said(folder: Path) -> str | None:
     """The person's first message; "" if there are only the model's, None if there are no messages."""
     rows = _beginning(folder / TRANSCRIPT) or _beginning(folder / f"{TRANSCRIPT}.backup")
-    said = next((text for row in rows if (text := _said(row))), None)
+    said = next((text for row in rows if (text := _question(row))), None)
     return "" if said is None and any(row.get("role") == "assistant" for row in rows) else said
 
 
@@ -147,7 +147,7 @@ def _beginning(path: Path) -> list[Row]:
         return []
 
 
-def _said(row: Row) -> str:
+def _question(row: Row) -> str:
     """The person's message in this row."""
     about = row.get("metadata")
     if row.get("role") != "user" or (isinstance(about, dict) and about.get("ephemeral")):
@@ -175,7 +175,7 @@ def _steps(row: Row) -> Iterator[Step]:
     """What the row says."""
     role, content, calls = row.get("role"), row.get("content"), row.get("tool_calls")
     if role == "user":
-        yield from filter(None, [_said(row)])
+        yield from filter(None, [_question(row)])
     elif role == "assistant":
         blocks = content if isinstance(content, list) else [{"type": "text", "text": content}]
         yield from (part for block in blocks if isinstance(block, dict) and (part := _part(block)))

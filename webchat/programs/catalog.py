@@ -76,7 +76,7 @@ class Catalog:
         self.is_complete = False
         """Whether all sessions have been described once."""
 
-    def look(self, is_over: Callable[[], bool] = lambda: False) -> None:
+    def refresh(self, is_over: Callable[[], bool] = lambda: False) -> None:
         """Find what has changed, without reading unchanged files."""
         new: list[tuple[Program, Spotted]] = []
         gone: set[str] = set()

@@ -176,7 +176,7 @@ def _html(text: str, env: Env) -> Markup:
     made = parser(tasks=0 < len(_TASK.findall(text)) <= TASKS_AT_MOST)
     tokens = made.parse(text, env)
     if _RIGHT_TO_LEFT.search(text):
-        # A line finds its direction by itself; on which side a block and its marks stand is told to the browser.
+        # The browser finds a line's direction itself; the side of a block and of its marks must be set.
         for token in tokens:
             # Not lines within these: a block that looks for its direction passes over what has one of its own.
             if token.type in _WITH_SIDES or (token.type in _LINES and token.level == 0):

@@ -51,8 +51,8 @@ class ReplyDispatcher:
         `save` stores the question; see `ReplySupervisor.begin`.
         """
         session_id, answerer = session.session_id, self._current.engage()
-        options = self._told(session, answerer)
-        asked = Question(answerer, session_id, question.told, past, options, question.pictures)
+        options = self._options_for(session, answerer)
+        asked = Question(answerer, session_id, question.full_text, past, options, question.pictures)
         header: dict[str, Any] = {"id": new_message_id(), "parent": question.id, "started_at": self._clock()}
         header["model"] = asked.label
         if key is not None:
@@ -100,20 +100,20 @@ class ReplyDispatcher:
         session = self._store.get(session_id, owner)
         if session is None or session.title_by or not answerer.names_sessions:
             return
-        told = self._told(session, answerer)
+        options = self._options_for(session, answerer)
 
         def ask() -> Iterable[Piece]:
-            return answerer.suggest_title(history(self._supervisor.read(session_id).messages), told)
+            return answerer.suggest_title(history(self._supervisor.read(session_id).messages), options)
 
         answerer.enter()
         self._titles.suggest(session, ask, answerer.leave, reasons=reasons)
 
-    def _told(self, session: WebChatSession, answerer: AttachedBackend) -> SessionOptions:
+    def _options_for(self, session: WebChatSession, answerer: AttachedBackend) -> SessionOptions:
         """The options that the backend receives with a session's messages."""
-        told = replace(options_of(session, answerer.takes), temporary=session.temporary)
+        options = replace(options_of(session, answerer.takes), temporary=session.temporary)
         if "context" in answerer.takes and not session.temporary:
-            told = replace(told, context=self._context(session.owner))
-        return replace(told, working_dir=session.working_dir) if "working_dir" in answerer.takes else told
+            options = replace(options, context=self._context(session.owner))
+        return replace(options, working_dir=session.working_dir) if "working_dir" in answerer.takes else options
 
 
 @dataclass(frozen=True)

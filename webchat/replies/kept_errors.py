@@ -32,5 +32,5 @@ def error_of(message: Message) -> WebChatError | None:
     """The error that ended this answer, or None."""
     kind = _CODES.get(message.code or "", BackendUnavailable)
     if kind is StorageError:
-        return StorageError.told(message.error or "")
+        return StorageError.with_text(message.error or "")
     return kind(message.error or "") if message.error or kind is SessionEnded else None

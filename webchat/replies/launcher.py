@@ -93,8 +93,8 @@ class ReplyLauncher:
     ) -> ReplyRunner:
         """See `ReplySupervisor.begin`."""
         release = turn.hand_over()
-        told = release, self._turnstile, self._then
-        events = _SessionEvents(turn.session_id, header, follow_up, self._storage, self._in_flight, *told)
+        at_end = release, self._turnstile, self._then
+        events = _SessionEvents(turn.session_id, header, follow_up, self._storage, self._in_flight, *at_end)
         run = ReplyRunner(turn.session_id, header, ask, events, self._observer, self._times)
         try:
             run.start()

@@ -98,8 +98,8 @@ def unread(sock: socket | None) -> int:
     if sock is None:
         return 0
     try:
-        told: int = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
-        return told
+        size: int = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
+        return size
     except OSError:
         return 0
 

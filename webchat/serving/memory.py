@@ -64,7 +64,7 @@ class Garbage:
         self._size, self._clock = size, clock
         self._least, self._not_before = size(), float("-inf")
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Collect garbage if it is likely to hold much."""
         now, began = self._size(), self._clock()
         if now > self._least + GROWTH and began >= self._not_before:
@@ -80,4 +80,4 @@ class Garbage:
 
     def _keep_looking(self, stopping: threading.Event) -> None:
         while not stopping.wait(LOOK_INTERVAL):
-            self.look()
+            self.check()

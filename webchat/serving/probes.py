@@ -22,7 +22,7 @@ def blueprint(health: Health, metrics: Metrics | None) -> Blueprint:
 
     @watched.get("/healthz")
     def alive() -> Response:
-        return _said({"status": "ok"}, "ok", 200)
+        return _response({"status": "ok"}, "ok", 200)
 
     @watched.get("/readyz")
     def ready() -> Response:
@@ -31,7 +31,7 @@ def blueprint(health: Health, metrics: Metrics | None) -> Blueprint:
         checks = {name: {"ok": not reason, "reason": reason} for name, reason in reasons.items()}
         lines = [f"{name}: {reason or 'ok'}" for name, reason in reasons.items()]
         status = "ready" if well else "not ready"
-        return _said({"status": status, "checks": checks}, "\n".join([status, *lines]), 200 if well else 503)
+        return _response({"status": status, "checks": checks}, "\n".join([status, *lines]), 200 if well else 503)
 
     if metrics:
 
@@ -44,7 +44,7 @@ def blueprint(health: Health, metrics: Metrics | None) -> Blueprint:
     return watched
 
 
-def _said(body: dict[str, object], text: str, status: int) -> Response:
+def _response(body: dict[str, object], text: str, status: int) -> Response:
     """The response as plain text if the request prefers it, else as JSON."""
     if request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain":
         return Response(text + "\n", status, mimetype="text/plain")

@@ -45,9 +45,9 @@ class RequestLog:
         self,
         application: WSGIApplication,
         quiet: Collection[str] = (),
-        told: Callable[[RequestReport], object] = lambda report: None,
+        on_request: Callable[[RequestReport], object] = lambda report: None,
     ) -> None:
-        self._application, self._quiet, self._told = application, quiet, told
+        self._application, self._quiet, self._on_request = application, quiet, on_request
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         name = reference.new(environ.get("HTTP_X_REQUEST_ID", ""))
@@ -72,7 +72,7 @@ class RequestLog:
     def _tell(self, report: RequestReport) -> None:
         line = LINE_WITH_PERSON if report.person else LINE
         log.log(logging.DEBUG if report.route in self._quiet else logging.INFO, line, vars(report))
-        self._told(report)
+        self._on_request(report)
 
 
 class _Counted:

@@ -16,7 +16,7 @@ from webchat.storage.wakeups import POLL_INTERVAL, Waiter, Wakeups
 log = logging.getLogger(__name__)
 LOOKS_FOR_ONE = 4
 """Polls for changes for each poll for disconnected readers, which is the most expensive part with many pages."""
-TOLD_AT_ONCE = 20
+NOTIFIED_AT_ONCE = 20
 """Readers that are woken in one poll because the list has changed: waking 2,000 open pages for each message would cost
 more than the messages themselves."""
 _UNSEEN = object()
@@ -42,7 +42,7 @@ class PollingBus:
     ) -> None:
         """`version` returns the version of one person's list of sessions, `look` those of the given sessions."""
         self._wakeups, self._version, self._look = Wakeups(), version, look
-        self.told_at_once = TOLD_AT_ONCE
+        self.notified_at_once = NOTIFIED_AT_ONCE
         self._stopping = threading.Event()
         self._lists: dict[str | None, object] = {}
         """The last seen version of the list of each person who reads."""
@@ -54,7 +54,7 @@ class PollingBus:
         self._running = False
         self._joined: deque[_Reader] = deque()
         self._left: deque[_Reader] = deque()
-        self._untold: dict[_Reader, None] = {}
+        self._to_notify: dict[_Reader, None] = {}
         """Readers that must still be woken because their list has changed, the longest waiting first."""
 
     def publish(self, session_id: str, *, urgent: bool) -> None:
@@ -137,11 +137,11 @@ class PollingBus:
         before = self._lists
         self._lists = {owner: self._version(owner) for owner in {item.owner for item in _all(readers)}}
         changed = {owner for owner, version in self._lists.items() if before.get(owner, _UNSEEN) != version}
-        self._untold |= dict.fromkeys(item for item in _all(readers) if item.owner in changed)
-        told = [*islice(self._untold, self.told_at_once)]
-        for item in told:
-            del self._untold[item]
-        _wake(told)
+        self._to_notify |= dict.fromkeys(item for item in _all(readers) if item.owner in changed)
+        notified = [*islice(self._to_notify, self.notified_at_once)]
+        for item in notified:
+            del self._to_notify[item]
+        _wake(notified)
         states = self._look([session_id for session_id in readers if session_id])
         for session_id, group in readers.items():
             state = states.get(session_id)

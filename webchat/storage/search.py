@@ -141,7 +141,7 @@ class SearchIndex:
     def _take_in(self, session_id: str, version: str | None) -> None:
         """Index one session's transcript again; without a version remove it."""
         messages = self._transcripts.messages(session_id) if version else ()
-        said = {message.id: message.told for message in messages if message.told.strip()}
+        said = {message.id: message.full_text for message in messages if message.full_text.strip()}
         with self._file.using() as database:
             rows = database.execute("SELECT id, message, text FROM messages WHERE session = ?", (session_id,))
             old = {message: (row, text) for row, message, text in rows.fetchall()}

@@ -35,19 +35,19 @@ class Waiter:
             self._is_urgent = True
         if (urgent or not self._sleeps) and self._pokes.empty():  # one is enough: the waiter re-reads everything
             self._pokes.put(None)
-        self._tell()
+        self._notify()
 
     def call(self, wake: Callable[[], object], *, urgent: bool) -> None:
         """Register `wake`, to be called when `wait` would end, possibly more than once: now, or by the writer."""
         self._call = wake, urgent
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         call = self._call
-        if call and self.is_told(urgent=call[1]):
+        if call and self.is_notified(urgent=call[1]):
             call[0]()
 
-    def is_told(self, *, urgent: bool) -> bool:
+    def is_notified(self, *, urgent: bool) -> bool:
         """Whether there was a change, or an urgent one, since `clear`."""
         return self._is_urgent or (self._has_changed and not urgent)
 
@@ -61,11 +61,11 @@ class Waiter:
         """Wait for a change, or an urgent one, since `clear`, for `timeout` seconds; returns whether one came."""
         end = time.monotonic() + timeout
         self._sleeps = urgent
-        while not self.is_told(urgent=urgent):
+        while not self.is_notified(urgent=urgent):
             try:
                 self._pokes.get(timeout=max(0.0, end - time.monotonic()))
             except Empty:
-                return self.is_told(urgent=urgent)
+                return self.is_notified(urgent=urgent)
         return True
 
 
@@ -82,7 +82,7 @@ class Pause:
 
     @property
     def is_over(self) -> bool:
-        return self.waiter.is_told(urgent=self.urgent) or time.monotonic() >= self.until
+        return self.waiter.is_notified(urgent=self.urgent) or time.monotonic() >= self.until
 
     def wait(self) -> None:
         self.waiter.wait(self.until - time.monotonic(), urgent=self.urgent)

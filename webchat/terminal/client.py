@@ -65,8 +65,8 @@ class ChatClient:
         self, method: str, path: str, fields: Mapping[str, Any] | None = None, files: Sequence[Any] = ()
     ) -> Iterator[httpx.Response]:
         """A route's response as an event stream. With `files` the fields are a form's."""
-        told = _encodable(fields or {})
-        body: dict[str, Any] = {"data": told, "files": files} if files else {"json": told}
+        encodable = _encodable(fields or {})
+        body: dict[str, Any] = {"data": encodable, "files": files} if files else {"json": encodable}
         request = self._client.build_request(
             method,
             path,
@@ -142,7 +142,7 @@ class ChatClient:
             return response
         if response.status_code == httpx.codes.UNAUTHORIZED and "Authorization" not in request.headers:
             raise Refused(SIGN_IN, response.status_code)
-        raise Refused(_told(response), response.status_code)
+        raise Refused(_error_text(response), response.status_code)
 
     @property
     def _place(self) -> str:
@@ -161,7 +161,7 @@ def _is_called(given: str, row: Fields) -> bool:
     return is_called(given, str(row["session_id"]), is_others="program" in row)
 
 
-def _told(response: httpx.Response) -> str:
+def _error_text(response: httpx.Response) -> str:
     """The error's sentence, from a response in JSON or as text."""
     try:
         return str(json.loads(response.text)["error"])

@@ -120,8 +120,8 @@ class Commands:
         ]
         for number, message in places:
             this = message["siblings"].index(message["id"]) + 1
-            told = f"{number:3}  version {this} of {len(message['siblings'])}: {message['content'][:SHORT]}"
-            self._here.say(" ".join(told.split("\n")))
+            line = f"{number:3}  version {this} of {len(message['siblings'])}: {message['content'][:SHORT]}"
+            self._here.say(" ".join(line.split("\n")))
         if not places:
             self._here.say("Every message has only one version.")
 

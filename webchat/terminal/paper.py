@@ -101,7 +101,7 @@ class Article:
         self._screen = screen
         self._printed: dict[int, str] = {}
         """The start of each of its texts."""
-        self._told: set[str] = set()
+        self._once_printed: set[str] = set()
         self.tail = ""
 
     def take(self, message: Fields) -> None:
@@ -139,9 +139,9 @@ class Article:
         elif kind == "permission":
             is_open = part["status"] == "open"
             asked = part | about(part["tool_call"], message["parts"])
-            told = question_text(asked) if is_open else question_line(part)
+            question = question_text(asked) if is_open else question_line(part)
             # Printed again if more has become known of what it is about.
-            self._once(f"question {part['id']} {hash(told)}", told, "bold")
+            self._once(f"question {part['id']} {hash(question)}", question, "bold")
         elif kind in ("note", "file", "picture", "plan"):
             self._once(f"{kind} {number} {part_text(part)}", part_text(part), ASIDE)
 
@@ -151,8 +151,8 @@ class Article:
             self._once("end", f"({ENDED.get(message['status'], message['status'])}{error})\n", ASIDE)
 
     def _once(self, name: str, text: str, style: str) -> None:
-        if name not in self._told:
-            self._told.add(name)
+        if name not in self._once_printed:
+            self._once_printed.add(name)
             self._screen.line(text, style)
 
 

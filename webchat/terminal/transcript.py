@@ -52,8 +52,8 @@ def tool_line(part: Fields) -> str:
 def question_line(part: Fields) -> str:
     """An agent's question, with its answer if there is one."""
     chosen = [safe_line(option["name"]) for option in part["options"] if option["id"] == part.get("choice")]
-    told = chosen[0] if chosen else "not answered" if part["status"] == "cancelled" else "waits for an answer"
-    return f"? {safe(marked_line(part['title']))} – {told}"
+    answer = chosen[0] if chosen else "not answered" if part["status"] == "cancelled" else "waits for an answer"
+    return f"? {safe(marked_line(part['title']))} – {answer}"
 
 
 def session_line(row: Fields) -> str:

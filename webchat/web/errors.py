@@ -104,7 +104,7 @@ def handle(error: Exception) -> Response:
     if isinstance(error, StorageAway):
         error = StorageError("This cannot be done now", error)
     mark_as_ours()
-    text, status, headers = _told(error)
+    text, status, headers = _response_parts(error)
     request.environ[ERROR] = type(error).__name__ if isinstance(error, WebChatError | HTTPException) else "Unforeseen"
     face = wanted_face()
     if face is Face.JSON:
@@ -118,7 +118,7 @@ def handle(error: Exception) -> Response:
     return response
 
 
-def _told(error: Exception) -> tuple[str, int, list[tuple[str, str]]]:
+def _response_parts(error: Exception) -> tuple[str, int, list[tuple[str, str]]]:
     if isinstance(error, WebChatError):
         if error.__cause__:
             is_ordinary = isinstance(error.__cause__, MemoryFull)

@@ -73,8 +73,8 @@ class ConversationStream(ListStream):
             yield from self._news_of(change)
         status, self._status = self._status, conversation.status
         if status != self._status:
-            told = self._status
-            yield event("status", {"text": told.text if told else "", "progress": told.progress if told else None})
+            now = self._status
+            yield event("status", {"text": now.text if now else "", "progress": now.progress if now else None})
 
     def _news_of(self, change: Change) -> Iterator[str]:
         before = self._last

@@ -27,8 +27,8 @@ def chat_answer(
 ) -> AnyResponse:
     """The session's chat after a change, with badge and usually the list in one response; a redirect without htmx."""
     url = session_link(shown.session_id)
-    if told := answer_without_htmx(shown.session_id, session_fields(shown)):
-        return told
+    if response := answer_without_htmx(shown.session_id, session_fields(shown)):
+        return response
     if shown.temporary and note == STARTED:
         note = "Temporary chat started"
     elif note:

@@ -61,9 +61,9 @@ def title(session_id: str) -> str:
 def rename(session_id: str) -> AnyResponse:
     fields = request_fields()
     session = manager().housekeeping.rename(session_id, fields.required("title", "Write a title first."), owner())
-    told = script_answer(shelved_fields(session))
-    if told or not is_htmx() or fields.optional("in") != "header":
-        return told or _done()
+    response = script_answer(shelved_fields(session))
+    if response or not is_htmx() or fields.optional("in") != "header":
+        return response or _done()
     return fragments(session_list.list_partial(), partial("titleForm", "outerHTML", pieces.badge_html(session)))
 
 
@@ -131,11 +131,11 @@ def _do(action: str, session_ids: Collection[str]) -> AnyResponse:
         house.archive(session_ids, owner(), archived=action == "archive")
     else:
         (house.restore if action == "restore" else house.purge)(session_ids, owner())
-    told = {"done": action, "sessions": [*session_ids]} | ({"deleted": deleted_at} if deleted_at else {})
-    told |= {"gone": gone} if gone else {}
+    body = {"done": action, "sessions": [*session_ids]} | ({"deleted": deleted_at} if deleted_at else {})
+    body |= {"gone": gone} if gone else {}
     if action == "delete":
-        return script_answer(told) or after_deletion(session_ids, deleted_at)
-    return script_answer(told) or _done(show="trash" if action == "purge" else None)
+        return script_answer(body) or after_deletion(session_ids, deleted_at)
+    return script_answer(body) or _done(show="trash" if action == "purge" else None)
 
 
 def _temporary_among(session_ids: Collection[str]) -> list[str]:
@@ -148,9 +148,8 @@ def _keep(session_ids: Collection[str]) -> AnyResponse:
     for session_id in session_ids:
         manager().programs.refuse(session_id)
     kept = [manager().temporary.keep(session_id, owner()) for session_id in session_ids]
-    told = script_answer({"done": "keep", "sessions": [session.session_id for session in kept]})
-    if told:
-        return told
+    if response := script_answer({"done": "keep", "sessions": [session.session_id for session in kept]}):
+        return response
     if not is_htmx():
         return redirect(session_link(kept[0].session_id), code=303) if len(kept) == 1 else _done()
     parts: list[str] = [session_list.list_partial()]

@@ -46,9 +46,9 @@ def bring_in() -> Response | str:
     finally:
         watch.is_over = True
         give_back()
-    told = {name: getattr(report, name) for name in _TOLD} | asdict(report.moved or Moved())
-    if answer := script_answer(told):
-        return answer
+    fields = {name: getattr(report, name) for name in _TOLD} | asdict(report.moved or Moved())
+    if response := script_answer(fields):
+        return response
     page = "webchat/_import.html" if is_htmx() else "webchat/imported.html"
     return render_template(page, report=report)
 

@@ -28,8 +28,8 @@ def choose(session_id: str) -> AnyResponse:
     if is_htmx():
         return fragments(pieces.hint_partial(session))
     chosen = options_of(session, CHOSEN)
-    told = {"model": chosen.model, "system_prompt": chosen.system_prompt, "answers": manager().label_of(session)}
-    return script_answer({"session_id": session_id, **told}) or to_end(session_id)
+    body = {"model": chosen.model, "system_prompt": chosen.system_prompt, "answers": manager().label_of(session)}
+    return script_answer({"session_id": session_id, **body}) or to_end(session_id)
 
 
 def models(session_id: str) -> Response:

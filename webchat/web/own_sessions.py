@@ -40,8 +40,8 @@ def opened(name: str) -> AnyResponse:
     _require_one_person()
     session = manager().agents.bring_in(name, owner(), may_work_in)
     session = manager().resume_session(session.session_id, owner()) if not session.is_active else session
-    if told := answer_without_htmx(session.session_id, session_fields(session)):
-        return told
+    if response := answer_without_htmx(session.session_id, session_fields(session)):
+        return response
     parts = [pieces.chat_part(session, "Opened here", note_above=False), pieces.shell_partials(session)]
     return fragments(*parts, session_list.list_partial(), push=session_link(session.session_id))
 

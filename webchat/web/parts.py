@@ -110,8 +110,8 @@ def _questions_in(item: Item) -> tuple[Permission, ...]:
 
 def usage_of(messages: Sequence[Message]) -> Usage | None:
     """The conversation's usage of the model's context, from one of its last answers; None if unknown."""
-    told = (message.usage for message in reversed(messages[-LOOKED_AT:]))
-    return next((usage for usage in told if usage and (usage.size or usage.read)), None)
+    usages = (message.usage for message in reversed(messages[-LOOKED_AT:]))
+    return next((usage for usage in usages if usage and (usage.size or usage.read)), None)
 
 
 def has_effects(message: Message) -> bool:

@@ -36,8 +36,8 @@ def answer(session_id: str, name: str) -> AnyResponse:
     permission_id = asked.id if asked else name  # the manager refuses an unknown question
     manager().answer_permission(session_id, permission_id, option, owner())
     body: dict[str, object] = {"session_id": session_id, "permission": permission_id, "option": option}
-    if told := answer_without_htmx(session_id, body):
-        return told
+    if response := answer_without_htmx(session_id, body):
+        return response
     return fragments(
         _card(session_id, permission_id), pieces.shell_partials(manager().get_session(session_id, owner()))
     )

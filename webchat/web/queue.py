@@ -49,9 +49,9 @@ def send(session_id: str, key: str) -> AnyResponse:
     """Send a held message."""
     reserve()
     posted = manager().queue.send_now(session_id, key, owner())
-    told = answering(posted)
-    if told or not is_htmx():
-        return told or to_end(session_id)
+    response = answering(posted)
+    if response or not is_htmx():
+        return response or to_end(session_id)
     shown = pieces.chat_part(posted.session, "", note_above=True)
     return fragments(partial("chatArea", "outerHTML", shown), pieces.shell_partials(posted.session))
 
@@ -60,8 +60,9 @@ def stop(session_id: str) -> AnyResponse:
     """Stop the answer; queued messages return to the field."""
     manager().stop(session_id, owner())
     session = manager().get_session(session_id, owner())
-    if told := answer_without_htmx(session_id, {**session_fields(session), "returned": returned_fields(session_id)}):
-        return told
+    body = {**session_fields(session), "returned": returned_fields(session_id)}
+    if response := answer_without_htmx(session_id, body):
+        return response
     conversation = manager().reader.conversation(session_id)
     last = conversation.last
     article = pieces.article_partial(last, conversation, session_id) if last else ""

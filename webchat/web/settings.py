@@ -87,9 +87,8 @@ class SettingsPage:
             if is_script():
                 raise
             connection = {"problem": str(error)}
-        told = script_answer(connection)
-        if told:
-            return told
+        if response := script_answer(connection):
+            return response
         if not is_htmx():
             return self._page(given, connection=connection)
         part = "webchat/_settings_server.html" if port else "webchat/_connection.html"

@@ -59,8 +59,8 @@ class ModelsSection:
 
     def _done(self, name: str) -> Response | str:
         """The model as it is now, or the whole section."""
-        told = script_answer(next(_described(row) for row in self._shelf.rows() if row.model.name == name))
-        return told or self.list()
+        model = next(_described(row) for row in self._shelf.rows() if row.model.name == name)
+        return script_answer(model) or self.list()
 
 
 def _described(row: OnShelf) -> dict[str, Any]:

@@ -159,13 +159,13 @@ def reply_events(posted: Posted) -> Response:
     pieces = _pieces(posted)
 
     def events() -> Iterator[str]:
-        said, asked, last, told = None, None, None, 0
+        said, asked, last, sent = None, None, None, 0
         for piece, message in pieces:
             last = message
             if piece:
                 # If there is less text now than was sent, it has turned out to be reasoning.
-                begins_anew = len(message.content) != told + len(piece)
-                told = len(message.content)
+                begins_anew = len(message.content) != sent + len(piece)
+                sent = len(message.content)
                 yield event("delta", {"text": piece} | ({"anew": True} if begins_anew else {}))
             status = message.status
             if status != said and message.in_flight:

@@ -60,7 +60,7 @@ class _Reader:
         if is_hidden or content.get("content_type") in _NOT_SAID:
             return found
         if role == "user":
-            found.role, found.content = role, _said(content, metadata)
+            found.role, found.content = role, _text_in(content, metadata)
             found.pictures = _pictures(content, metadata)
         elif role == "assistant":
             found.role = role
@@ -85,7 +85,7 @@ class _Reader:
             recap = text(content.get("content"))
             found.parts = (Note(recap),) if recap else ()
         else:
-            found.content = without_marks(_said(content, metadata))
+            found.content = without_marks(_text_in(content, metadata))
 
     def _result(self, found: ForeignNode, message: Table, content: Table, metadata: Table) -> tuple[Part, ...]:
         """Adds a tool's result; pictures that it has drawn are part of the answer."""
@@ -132,7 +132,7 @@ def _of_tool(content: Table) -> str:
     )
 
 
-def _said(content: Table, metadata: Table) -> str:
+def _text_in(content: Table, metadata: Table) -> str:
     said = content.get("text")
     if isinstance(said, str):
         return fenced(said) if content.get("content_type") == "code" else with_links(said, metadata)

@@ -104,23 +104,23 @@ class _Blocks:
 
     def _result(self, block: Table) -> tuple[Part, ...]:
         call = text(block.get("tool_use_id")) or self._last
-        output = _told(block.get("content"))
+        output = _result_text(block.get("content"))
         status: ToolStatus = "failed" if block.get("is_error") is True else "done"
         name = text(block.get("name")) or "tool"
         blocks = (Output(output),) if output.strip() and name != "artifacts" else ()
         return (ToolCall(call or self._key, name, _KINDS.get(name, "other"), status, output=blocks),)
 
 
-def _told(content: object) -> str:
+def _result_text(content: object) -> str:
     """The text of a tool's result; for web results also their titles and addresses."""
     if not isinstance(content, list):
         return as_text(content)
-    told = []
+    texts = []
     for row in rows(content):
         head = [first_text(row, "title"), first_text(row, "url")]
         said = text(row.get("text")) or (f"[{text(row.get('type'))[:60]}]" if row.get("type") == "image" else "")
-        told.append("\n".join(filter(None, (*head, said))))
-    return "\n\n".join(filter(None, told))
+        texts.append("\n".join(filter(None, (*head, said))))
+    return "\n\n".join(filter(None, texts))
 
 
 def _is_text(block: Table) -> bool:

@@ -50,7 +50,7 @@ def _messages(item: Table) -> Iterator[Table]:
 def _node(message: Table, number: int) -> ForeignNode:
     key, model = text(message.get("messageId")) or f"message-{number}", text(message.get("model"))
     node = ForeignNode(key, text(message.get("parentMessageId")) or None, time=message.get("createdAt"))
-    said = _said(message.get("text"))
+    said = _text_in(message.get("text"))
     parts = tuple(
         part for place, row in enumerate(rows(message.get("content"))) for part in _parts(f"{key}-{place}", row)
     )
@@ -68,7 +68,7 @@ def _node(message: Table, number: int) -> ForeignNode:
     return node
 
 
-def _said(found: object) -> str:
+def _text_in(found: object) -> str:
     return text(found) or text(table(found).get("value"))
 
 
@@ -80,7 +80,7 @@ def _parts(name: str, row: Table) -> tuple[Part, ...]:
         blocks = (Output(output),) if output.strip() else ()
         given = as_text(call.get("args"))
         return (ToolCall(text(call.get("id")) or name, text(call.get("name")), "other", "done", given, blocks),)
-    said = _said(row.get("think") if kind == "think" else row.get("text"))
+    said = _text_in(row.get("think") if kind == "think" else row.get("text"))
     if not said.strip():
         return ()
     return (Reasoning(said),) if kind == "think" else (Text(said),)

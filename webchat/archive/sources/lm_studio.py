@@ -8,7 +8,7 @@ from typing import Any
 from webchat.archive.foreign import Conversation
 from webchat.archive.foreign_node import ForeignNode, line_and_picture
 from webchat.archive.lenient import Table, as_text, first_text, rows, table, text
-from webchat.archive.sources.openai_shapes import told
+from webchat.archive.sources.openai_shapes import text_of
 from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall
 
 NAME, SPANS_FILE = "LM Studio", False
@@ -56,7 +56,7 @@ def _node(key: str, parent: str | None, version: Table) -> ForeignNode:
     else:
         files = [row for row in rows(version.get("content")) if row.get("type") == "file"]
         found = [line_and_picture(*_names(row)) for row in files]
-        node.content = "\n\n".join(filter(None, (told(version.get("content")), *(line for line, _ in found))))
+        node.content = "\n\n".join(filter(None, (text_of(version.get("content")), *(line for line, _ in found))))
         node.pictures = tuple(picture for _, pictures in found for picture in pictures)
     return node
 
@@ -75,6 +75,6 @@ def _parts(key: str, step: Table) -> Iterator[Part]:
         elif kind == "toolCallResult":
             given = as_text(row.get("content"))
             yield ToolCall(call, status="done", output=(Output(given),) if given.strip() else ())
-    if (said := told(step.get("content"))).strip():
+    if (said := text_of(step.get("content"))).strip():
         is_thought = table(step.get("style")).get("type") == "thinking"
         yield Reasoning(said) if is_thought else Text(said)

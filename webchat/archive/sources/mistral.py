@@ -9,7 +9,7 @@ from typing import Any
 from webchat.archive.foreign import Conversation, Gathered
 from webchat.archive.foreign_node import ForeignNode
 from webchat.archive.lenient import Table, rows, table, text
-from webchat.archive.sources.openai_shapes import parts, told
+from webchat.archive.sources.openai_shapes import parts, text_of
 
 NAME, SPANS_FILE = "Mistral", False
 
@@ -35,7 +35,7 @@ def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
 
 def _node(name: str, message: Table) -> ForeignNode:
     node = ForeignNode(text(message.get("id")) or name, None, text(message.get("role")), time=message.get("createdAt"))
-    said = {"content": told(message.get("content")) or told(rows(message.get("contentChunks")))}
+    said = {"content": text_of(message.get("content")) or text_of(rows(message.get("contentChunks")))}
     if node.role == "assistant":
         node.parts, node.model = tuple(parts(node.key, {**message, **said})), text(message.get("model")) or None
     else:

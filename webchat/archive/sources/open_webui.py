@@ -11,7 +11,7 @@ from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.lenient import Table, first_text, rows, table, text
 from webchat.archive.sources import openai_shapes
 from webchat.archive.sources.open_webui_answer import answer_parts
-from webchat.archive.sources.openai_shapes import told
+from webchat.archive.sources.openai_shapes import text_of
 from webchat.chat.message import File
 from webchat.chat.parts import Part, Text
 
@@ -73,7 +73,7 @@ def _node(key: str, message: Table) -> ForeignNode:
     node.files = _files(message)
     pictures = [row for row in rows(message.get("files")) if row.get("type") == "image"]
     if role != "assistant":
-        node.content = told(message.get("content"))
+        node.content = text_of(message.get("content"))
         node.pictures = (*openai_shapes.pictures(message.get("content")), *map(_picture, pictures))
         node.content = "\n\n".join(filter(None, (node.content, *(_picture(row).shown for row in pictures))))
         return node

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from webchat.archive.lenient import Table, as_text, rows, text
-from webchat.archive.sources.openai_shapes import told
+from webchat.archive.sources.openai_shapes import text_of
 from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall, ToolStatus
 
 _OPENING = re.compile('<details type="(reasoning|tool_calls|code_interpreter)"')
@@ -24,7 +24,7 @@ def answer_parts(key: str, message: Table) -> Iterator[Part]:
         part for number, item in enumerate(rows(message.get("output"))) for part in _item(f"{key}-{number}", item)
     ]
     yield from output
-    content = told(message.get("content"))
+    content = text_of(message.get("content"))
     if not any(isinstance(part, Text) for part in output):
         yield from _written(key, content, with_blocks=not output)
     elif text(message.get("reasoning_content")) and not any(isinstance(part, Reasoning) for part in output):
@@ -35,15 +35,15 @@ def _item(name: str, item: Table) -> Iterator[Part]:
     """The parts of one item of an answer's `output`, in the shape of the Responses API."""
     kind, call = item.get("type"), text(item.get("call_id")) or name
     if kind == "message":
-        if said := told(item.get("content")).strip():
+        if said := text_of(item.get("content")).strip():
             yield Text(said)
     elif kind == "reasoning":
-        if thought := (told(item.get("content")) or told(item.get("summary"))).strip():
+        if thought := (text_of(item.get("content")) or text_of(item.get("summary"))).strip():
             yield Reasoning(thought)
     elif kind == "function_call":
         yield ToolCall(call, text(item.get("name")), "other", "done", as_text(item.get("arguments")))
     elif kind == "function_call_output":
-        given = told(item.get("output")) or as_text(item.get("output"))
+        given = text_of(item.get("output")) or as_text(item.get("output"))
         status: ToolStatus = "failed" if item.get("status") in ("failed", "incomplete") else "done"
         yield ToolCall(call, status=status, output=(Output(given),) if given.strip() else ())
     elif str(kind).endswith("code_interpreter"):

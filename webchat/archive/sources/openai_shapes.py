@@ -13,7 +13,7 @@ _PICTURES = ("image_url", "input_image", "image", "image_file")
 _REASONING = ("reasoning_content", "reasoningContent", "reasoning", "thinking")
 
 
-def told(content: object) -> str:
+def text_of(content: object) -> str:
     """A text, or the texts of a list of parts."""
     if not isinstance(content, list):
         return text(content)
@@ -43,7 +43,7 @@ def parts(key: str, message: Table) -> Iterator[Part]:
     """An answer's parts: its reasoning, its text, and its tool calls, given as a list or as JSON of one."""
     if thought := first_text(message, *_REASONING).strip():
         yield Reasoning(thought)
-    said = told(message.get("content"))
+    said = text_of(message.get("content"))
     if said.strip():
         yield Text(said)
     calls = message.get("tool_calls") or message.get("toolCalls")
@@ -56,7 +56,7 @@ def parts(key: str, message: Table) -> Iterator[Part]:
 def result(key: str, message: Table) -> ToolCall:
     """A tool's result from its message."""
     call = first_text(message, "tool_call_id", "toolCallId") or key
-    output = told(message.get("content"))
+    output = text_of(message.get("content"))
     return ToolCall(call, text(message.get("name")), status="done", output=(Output(output),) if output.strip() else ())
 
 
@@ -70,7 +70,7 @@ def node(key: str, parent: str | None, message: Table) -> ForeignNode:
     elif role == "assistant":
         found.parts = tuple(parts(key, message))
     else:
-        found.content = told(message.get("content"))
+        found.content = text_of(message.get("content"))
         found.pictures = pictures(message.get("content"))
     return found
 
@@ -78,7 +78,7 @@ def node(key: str, parent: str | None, message: Table) -> ForeignNode:
 def system_prompt(messages: Sequence[Table]) -> str:
     """The text of the first message, if it is not the person's."""
     first = messages[0] if messages else {}
-    return told(first.get("content")) if first.get("role") in ("system", "developer") else ""
+    return text_of(first.get("content")) if first.get("role") in ("system", "developer") else ""
 
 
 def _decoded(value: str) -> object:

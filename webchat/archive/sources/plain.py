@@ -38,7 +38,7 @@ def _conversation(title: str, theirs: str | None, messages: Iterator[Any]) -> Co
         nodes.add(openai_shapes.node(f"message-{number}", above, message))
         system = system or (openai_shapes.system_prompt([message]) if number == 0 else "")
         content.append(
-            [message.get("role"), openai_shapes.told(message.get("content"))] if not nodes.is_too_large else 0
+            [message.get("role"), openai_shapes.text_of(message.get("content"))] if not nodes.is_too_large else 0
         )
     last = nodes[-1].key if len(nodes) else None
     return Conversation("plain", theirs, title, nodes, last, system_prompt=system, content=content, has_ids=False)

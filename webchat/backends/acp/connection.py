@@ -217,7 +217,7 @@ class Connection:
 
     # Receiver
 
-    def told(self, method: str, params: Mapping[str, Any]) -> None:
+    def notified(self, method: str, params: Mapping[str, Any]) -> None:
         session_id = text(params.get("sessionId"))
         session = self.sessions.get(session_id)
         update = mapping(params.get("update"))

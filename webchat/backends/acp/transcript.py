@@ -27,7 +27,7 @@ The user's new message:
 def digest(history: Iterable[HistoryItem]) -> str:
     """A digest of the words of a conversation. White space does not count: parts between texts change it."""
     known = hashlib.sha256()
-    for role, content in _said(history):
+    for role, content in _texts(history):
         known.update(f"{role}\0{''.join(content.split())}\0".encode("utf-8", "replace"))
     return known.hexdigest()
 
@@ -36,7 +36,7 @@ def primed(history: Sequence[HistoryItem], message: str) -> tuple[str, bool]:
     """The message, preceded by the conversation; and whether some of the conversation had to be left out."""
     told: list[str] = []
     room = MOST_TOLD
-    said = list(_said(map(in_words, history)))
+    said = list(_texts(map(in_words, history)))
     for role, content in reversed(said):
         text = f"{NAMES[role]}: {content}"
         if len(text) > room:
@@ -48,7 +48,7 @@ def primed(history: Sequence[HistoryItem], message: str) -> tuple[str, bool]:
     return PRIMED.format("\n\n".join(reversed(told)), message), len(told) < len(said)
 
 
-def _said(history: Iterable[HistoryItem]) -> Iterable[tuple[str, str]]:
+def _texts(history: Iterable[HistoryItem]) -> Iterable[tuple[str, str]]:
     for item in history:
         role, content = item.get("role"), item.get("content")
         if role in NAMES and isinstance(content, str) and content.strip():

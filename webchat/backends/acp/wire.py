@@ -40,7 +40,7 @@ class Receiver(Protocol):
     def asked(self, request_id: Any, method: str, params: Mapping[str, Any]) -> bool:  # noqa: ANN401
         """A request, to be answered with `reply`, now or later. Returns False if there is no such method."""
 
-    def told(self, method: str, params: Mapping[str, Any]) -> None:
+    def notified(self, method: str, params: Mapping[str, Any]) -> None:
         """A notification."""
 
     def ended(self) -> None:
@@ -178,7 +178,7 @@ class Wire:
         if not isinstance(method, str):
             self._answered(message)
         elif "id" not in message:
-            self._receiver.told(method, params)
+            self._receiver.notified(method, params)
         elif not self._receiver.asked(message["id"], method, params):
             error = {"code": METHOD_NOT_FOUND, "message": "Method not found"}
             self._reply({"id": message["id"], "error": error})

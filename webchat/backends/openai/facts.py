@@ -60,9 +60,9 @@ class LlamaCpp:
     port, owners = 8080, ("llamacpp",)
 
     def facts(self, ask: Ask, model: str) -> Facts:
-        told = _object(ask(f"/props?model={quote(model, safe='')}", None))
-        sees = _object(told.get("modalities")).get("vision")
-        size = _object(told.get("default_generation_settings")).get("n_ctx")
+        props = _object(ask(f"/props?model={quote(model, safe='')}", None))
+        sees = _object(props.get("modalities")).get("vision")
+        size = _object(props.get("default_generation_settings")).get("n_ctx")
         return Facts(sees if isinstance(sees, bool) else None, _first(size))
 
 
@@ -73,9 +73,9 @@ class LMStudio:
 
     def facts(self, ask: Ask, model: str) -> Facts:
         listed = _objects(ask("/api/v0/models", None), "data")
-        told: Mapping[str, Any] = next((entry for entry in listed if entry.get("id") == model), {})
-        sees = {"vlm": True, "llm": False}.get(str(told.get("type")))
-        return Facts(sees, _first(told.get("loaded_context_length"), told.get("max_context_length")))
+        found: Mapping[str, Any] = next((entry for entry in listed if entry.get("id") == model), {})
+        sees = {"vlm": True, "llm": False}.get(str(found.get("type")))
+        return Facts(sees, _first(found.get("loaded_context_length"), found.get("max_context_length")))
 
 
 KINDS: tuple[Kind, ...] = (Ollama(), LlamaCpp(), LMStudio())

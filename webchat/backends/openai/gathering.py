@@ -21,11 +21,11 @@ def gather(connection: socket.socket, seconds: float, *, closes: bool) -> None:
 
     `closes`: the server closes the connection after its response, so that the system reports the end.
     """
-    told = closes and bool(_CLOSED)
+    is_reported = closes and bool(_CLOSED)
     closed, end = select.poll(), time.monotonic() + seconds
     closed.register(connection, _CLOSED)
     while (left := end - time.monotonic()) > 0:
-        if closed.poll(1000 * (left if told else min(left, TICK))) or not (told or _goes_on(connection)):
+        if closed.poll(1000 * (left if is_reported else min(left, TICK))) or not (is_reported or _goes_on(connection)):
             return
 
 

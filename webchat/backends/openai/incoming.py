@@ -72,7 +72,7 @@ class Incoming:
 
     def __init__(self, server: Server, wire: Wire) -> None:
         self._server, self._wire = server, wire
-        self.told = 0
+        self.passed_on = 0
         """Characters of text and reasoning that have been passed on: events may collect only after the first."""
         self.is_whole = False
         """Whether what is being read ends with a complete event, so that AT_REST follows."""
@@ -128,9 +128,9 @@ class Incoming:
 
         def read(max_bytes: int, timeout: float | None = None) -> bytes:
             nonlocal took, size
-            least = GATHERING if self.told < LONG else GATHERING_LONG
+            least = GATHERING if self.passed_on < LONG else GATHERING_LONG
             longest = min(least + FOR_EACH * self._server.answers, LONGEST_GATHERING)
-            if self.told and took < longest and size < PLENTY:
+            if self.passed_on and took < longest and size < PLENTY:
                 seconds = longest if can_see_end else UNSEEN_END
                 self._wire.gather(seconds, closes=closes)
             asked = time.monotonic()

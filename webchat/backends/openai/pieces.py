@@ -108,7 +108,7 @@ class AnswerReader:
         if choice := self._first(choices):
             if reason := choice.get("finish_reason"):
                 self.finish_reason = as_text(reason)
-            yield from self._said(said_in(choice))
+            yield from self._pieces_of(said_in(choice))
 
     def _first(self, choices: list[Any]) -> Mapping[str, Any]:
         """The part of the answer in these choices: of several answers (`n`), the one that began first."""
@@ -144,7 +144,7 @@ class AnswerReader:
         if self.finish_reason:
             yield Event("finish", self.finish_reason)
 
-    def _said(self, delta: Mapping[str, Any]) -> Iterator[Piece]:
+    def _pieces_of(self, delta: Mapping[str, Any]) -> Iterator[Piece]:
         for name in _REASONING:
             if (reasoning := delta.get(name)) and reasoning is not True:  # some say so that it is switched on
                 yield from self._reasoned(thought(reasoning))

@@ -135,8 +135,8 @@ def report_in(answer: Any) -> Any:  # noqa: ANN401
         return None
     if answer.get("error"):
         return answer["error"]
-    is_told_so = "message" in answer and answer.get("code") not in (None, 0, 200, "", "0", "200", "ok", "success")
-    has_failed = is_told_so or bool(answer.get("detail"))
+    has_error_code = "message" in answer and answer.get("code") not in (None, 0, 200, "", "0", "200", "ok", "success")
+    has_failed = has_error_code or bool(answer.get("detail"))
     is_report = answer.get("object") == "error" or (has_failed and "choices" not in answer and "usage" not in answer)
     return answer if is_report and not answer.get("choices") else None
 

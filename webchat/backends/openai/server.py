@@ -81,7 +81,7 @@ class Server:
         Raises BackendUnavailable.
         """
         seconds = self.endpoint.connect_timeout
-        with told(self.endpoint, wire):
+        with converted_errors(self.endpoint, wire):
             url, trace = self.endpoint.address("/models"), {"trace": wire.trace}
             with self._client.stream("GET", url, timeout=seconds, extensions=trace) as response:
                 body = read(response, MAX_BODY, self.endpoint)
@@ -131,10 +131,10 @@ class Server:
             url = self.endpoint.beside(path)
             sent = {"json": body, "timeout": self.endpoint.connect_timeout, "extensions": {"trace": wire.trace}}
             with self._client.stream("GET" if body is None else "POST", url, **sent) as response:  # type: ignore[arg-type]
-                told = read(response, MAX_BODY, self.endpoint)
-            return problems.decoded(told) if response.is_success else None
+                content = read(response, MAX_BODY, self.endpoint)
+            return problems.decoded(content) if response.is_success else None
 
-        with suppress(BackendUnavailable), told(self.endpoint, wire):
+        with suppress(BackendUnavailable), converted_errors(self.endpoint, wire):
             self._facts[model] = facts = kind.facts(ask, model)
             if facts.sees is not None:
                 self.sight[model] = facts.sees
@@ -160,7 +160,7 @@ class Server:
 
 
 @contextmanager
-def told(endpoint: Endpoint, wire: Wire) -> Iterator[None]:
+def converted_errors(endpoint: Endpoint, wire: Wire) -> Iterator[None]:
     """Converts httpx's exceptions into BackendUnavailable."""
     try:
         yield

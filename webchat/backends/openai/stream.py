@@ -65,7 +65,7 @@ class OpenAIStream:
         self._incoming = Incoming(server, self._wire)
         self._retries = Retries()
         self._names_model, self._context = names_model, context
-        self._asked_model = self._told_model = ""
+        self._asked_model = self._reported_model = ""
 
     def __iter__(self) -> Iterator[Piece]:
         try:
@@ -74,7 +74,7 @@ class OpenAIStream:
                     if self._wire.is_cut:
                         return
                     yield piece
-                    self._incoming.told += _length(piece)
+                    self._incoming.passed_on += _length(piece)
         except BackendUnavailable:
             if not self._wire.is_cut:
                 raise
@@ -117,7 +117,7 @@ class OpenAIStream:
         model = self._asked_model = self._asked_model or self._model.name(self._wire)
         usage = USAGE if self._server.takes_usage else {}
         patience = self._agent_timeout if is_agent(model) else self._server.endpoint.read_timeout
-        question = {"model": model, "messages": self._shown.told(), **usage, **self._question}
+        question = {"model": model, "messages": self._shown.messages(), **usage, **self._question}
         with self._server.ask(question, self._wire, patience) as response:
             if response.is_success:
                 self._begun = True
@@ -203,9 +203,9 @@ class OpenAIStream:
 
     def _written_by(self, model: str) -> Iterator[Event]:
         """Report the model that writes the answer, if it is not the requested one."""
-        if model and model not in (self._told_model, self._asked_model) and self._names_model:
+        if model and model not in (self._reported_model, self._asked_model) and self._names_model:
             yield Event("model", f"{_shown(model)} at {self._server.endpoint.host}")
-        self._told_model = model
+        self._reported_model = model
 
     def _object(self, text: str | bytes) -> Any:  # noqa: ANN401
         """The decoded JSON, None if it is invalid. Raises BackendUnavailable for an error object."""

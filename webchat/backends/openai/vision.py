@@ -17,7 +17,7 @@ class Shown:
     def __init__(self, messages: Sequence[HistoryItem]) -> None:
         self._messages = list(messages)
 
-    def told(self) -> list[dict[str, Any]]:
+    def messages(self) -> list[dict[str, Any]]:
         """The messages for the server, with their newest pictures as data URIs."""
         return [{"role": item["role"], "content": _content(item)} for item in newest_shown(self._messages)]
 

@@ -28,13 +28,13 @@ class PostgresDocuments:
         database: Database,
         leases: PostgresLeases,
         changed: Callable[[str], None],
-        is_told: Callable[[], bool],
+        is_notified: Callable[[], bool],
     ) -> None:
         """`changed` is called with the name of a document after each change of it.
 
-        `is_told` says whether other servers' changes are notified, by calls of `forget`.
+        `is_notified` says whether other servers' changes are notified, by calls of `forget`.
         """
-        self._database, self._leases, self._changed, self._is_told = database, leases, changed, is_told
+        self._database, self._leases, self._changed, self._is_notified = database, leases, changed, is_notified
         self._versions: dict[str, tuple[float, object]] = {}
         """By document: when its version was read, by the monotonic clock, and the version."""
 
@@ -87,7 +87,7 @@ class PostgresDocuments:
     def version(self, name: str) -> object:
         now = time.monotonic()
         looked, version = self._versions.get(name, (float("-inf"), None))
-        if now - looked >= FRESH or not self._is_told():
+        if now - looked >= FRESH or not self._is_notified():
             found = self._database.one("SELECT version FROM webchat.documents WHERE name = %s", (name,))
             version = found[0] if found else None
             self._versions[name] = now, version

@@ -85,7 +85,7 @@ class Reindexing:
         """Reindex a session; returns whether it did not change meanwhile. It is read and parsed in no transaction."""
         state = self._database.one(_STATE, (session_id,))
         words = [
-            {"session": session_id, "message": text(each.id), "words": folded(each.told)}
+            {"session": session_id, "message": text(each.id), "words": folded(each.full_text)}
             for each in tree_of(self._lines(session_id)).messages.values()
         ]
         for start in range(0, len(words), AT_ONCE):

@@ -124,7 +124,7 @@ CREATE TRIGGER reindex AFTER INSERT OR UPDATE OF words ON webchat.words FOR EACH
 """
 """Servers of earlier versions may go on after a migration: what they write is reindexed."""
 FOLDING: LiteralString = "1"
-"""The version of `webchat.chat.folding`, as connections tell it and the trigger expects it. After a change of it, a
+"""The version of `webchat.chat.folding`, as connections pass it and the trigger expects it. After a change of it, a
 migration lists all sessions, and has the trigger expect the next number."""
 STEPS: tuple[str, ...] = (_TABLES, _PICTURES, _REINDEXING, _WRITTEN_EARLIER)
 """The SQL of each migration."""

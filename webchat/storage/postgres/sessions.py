@@ -51,11 +51,11 @@ class PostgresSessions:
         version: Callable[[str | None], object],
     ) -> None:
         """`changed` is called after each change with the people whose lists have changed; it updates `version`."""
-        self._database, self._told, self.version = database, changed, version
+        self._database, self._notify, self.version = database, changed, version
 
     def _changed(self, owners: Iterable[str | None]) -> None:
         people = {person_of(owner) for owner in owners}
-        self._database.then(lambda: self._told(people))
+        self._database.then(lambda: self._notify(people))
 
     # Reading
 

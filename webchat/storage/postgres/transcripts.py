@@ -189,7 +189,7 @@ class PostgresTranscripts:
     def amend(self, session_id: str, new: Message) -> None:
         with self._database.transaction("append") as connection:
             start = self.add_lines(connection, session_id, [jsonlines.dump(amendment(new))])
-            connection.execute(_INDEX, (session_id, text(new.id), start + 1, folded(new.told)))
+            connection.execute(_INDEX, (session_id, text(new.id), start + 1, folded(new.full_text)))
 
     def select(self, session_id: str, message_id: str) -> None:
         with self._database.transaction("append") as connection:
@@ -212,7 +212,7 @@ class PostgresTranscripts:
         """Add to a message, and to its entry in the search index."""
         self.add_lines(connection, session_id, [jsonlines.dump(extension(more))])
         if before:
-            said = folded(before.extended_by(more).told)
+            said = folded(before.extended_by(more).full_text)
             connection.execute(_INDEX, (session_id, text(before.id), before.revision, said))
 
     def add_lines(
@@ -230,7 +230,7 @@ class PostgresTranscripts:
             "lease": lease,
             "lines": [*lines],
             "ids": [message.id for message in messages],
-            "words": [folded(message.told) for message in messages],
+            "words": [folded(message.full_text) for message in messages],
         }
         try:
             found = connection.execute(_ADD_OR_BEGIN if lease is None else _ADD_IF_LEASED, values).fetchone()
@@ -289,7 +289,8 @@ class _KnownMessage(OSError):
 
 def _index_all(connection: Connection, session_id: str, tree: Tree) -> None:
     """Index the messages of a new transcript, a few at a time."""
-    said = (message for message in tree.messages.values() if message.told.strip())
+    said = (message for message in tree.messages.values() if message.full_text.strip())
     while some := [*islice(said, INDEXED_AT_ONCE)]:
         with connection.cursor() as cursor:
-            cursor.executemany(_INDEX, ((session_id, text(item.id), item.revision, folded(item.told)) for item in some))
+            rows = ((session_id, text(item.id), item.revision, folded(item.full_text)) for item in some)
+            cursor.executemany(_INDEX, rows)

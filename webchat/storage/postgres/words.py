@@ -64,17 +64,17 @@ class PostgresSearch:
         for session_id in session_ids:
             if session_id in found:
                 message_id, extended, line = found[session_id]
-                said = self._said(session_id, message_id, None if extended or line is None else bytes(line))
+                said = self._text_of(session_id, message_id, None if extended or line is None else bytes(line))
                 yield Hit(session_id, message_id, *excerpt(said, needles, lambda: time.monotonic() > end))
 
-    def _said(self, session_id: str, message_id: str, line: bytes | None) -> str:
+    def _text_of(self, session_id: str, message_id: str, line: bytes | None) -> str:
         """The text of a message: from its line, or from the whole transcript if several lines change it."""
         record = jsonlines.parse_line(line) if line else None
         message = message_of(record, None, message_id, 0) if record else None
         if message is None:
             found = (each for each in self._transcripts.messages(session_id) if each.id == message_id)
             message = next(found, None)
-        return message.told if message else ""
+        return message.full_text if message else ""
 
     def forget_gone(self, *, wait: bool = False) -> None:
         """The words of deleted sessions were removed with them."""
