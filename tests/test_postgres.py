@@ -101,7 +101,7 @@ class TestTwoServers:
             while waiter.wait(1.5):
                 waiter.clear()
             before = other.sessions.version(None)
-            one.sessions.touch("s", "message", "2026-01-01T00:00:05+00:00")
+            one.sessions.touch({"s": "2026-01-01T00:00:05+00:00"}, "message")
             assert waiter.wait(PATIENCE)
             assert other.sessions.version(None) != before
 
@@ -142,8 +142,8 @@ class TestTheTime:
         one, other = two
         for name in ("first", "second"):
             one.sessions.insert(row(name), 0)
-        one.sessions.touch("first", "message", "2026-01-01T10:00:00+00:00")
-        other.sessions.touch("second", "message", "2026-01-01T08:00:00+00:00")
+        one.sessions.touch({"first": "2026-01-01T10:00:00+00:00"}, "message")
+        other.sessions.touch({"second": "2026-01-01T08:00:00+00:00"}, "message")
         assert [session.session_id for session in one.sessions.all_of(None)] == ["second", "first"]
 
 
@@ -400,7 +400,7 @@ def test_a_lock_that_was_lost_keeps_nothing(two, database):
 class TestAnImportThatStoodStill:
     """Its lock is lost, and another import may have its claims by now: none of it is kept."""
 
-    @pytest.mark.parametrize("step", ["transcripts.put_all", "sessions.complete", "sessions.touch_all"])
+    @pytest.mark.parametrize("step", ["transcripts.put_all", "sessions.complete", "sessions.touch"])
     def test_it_imports_nothing_and_says_so(self, database, two, step, monkeypatch):
         late, other = (WebChatSessionManager(MockBackend(), storage) for storage in two)
         part, _, name = step.partition(".")

@@ -103,21 +103,21 @@ class TestSessions:
     def test_the_last_touched_come_first_and_the_pinned_before_all(self, sessions):
         fill(sessions, "a", "b", "c", "d")
         assert ids(sessions.page(None, "list")) == ["d", "c", "b", "a"]
-        sessions.touch("b", "message", at(20))
+        sessions.touch({"b": at(20)}, "message")
         change(sessions, "a", pinned=True)
         assert ids(sessions.page(None, "list")) == ["a", "b", "d", "c"]
         assert ids(sessions.all_of(None)) == ["b", "d", "c", "a"]
         assert sessions.get("b").last_active == at(20)
-        sessions.touch("c", "message", at(10))
+        sessions.touch({"c": at(10)}, "message")
         assert ids(sessions.all_of(None))[:2] == ["c", "b"], "what happened last, whatever its clock said"
         assert ids(sessions.page(None, "list", start=1, count=2)) == ["c", "b"]
 
     def test_an_import_stands_where_its_time_says(self, sessions):
         fill(sessions, "a", "b", "c")
         for second, name in enumerate("abc", 10):
-            sessions.touch(name, "message", at(second))
+            sessions.touch({name: at(second)}, "message")
         sessions.insert(row("old"), 0)
-        sessions.touch_all({"old": at(11)}, "import")
+        sessions.touch({"old": at(11)}, "import")
         assert ids(sessions.all_of(None)) == ["c", "old", "b", "a"]
 
     def test_each_shelf_has_its_own(self, sessions):
@@ -191,7 +191,7 @@ class TestSessions:
         versions = [sessions.version(None)]
         for step in (
             lambda: fill(sessions, "a"),
-            lambda: sessions.touch("a", "message", at(3)),
+            lambda: sessions.touch({"a": at(3)}, "message"),
             lambda: change(sessions, "a", pinned=True),
             lambda: sessions.delete(["a"], lambda name, known: None),
         ):
@@ -204,7 +204,7 @@ class TestSessions:
         sessions.insert(row("a", owner="ada"), 0)
         sessions.insert(row("b", owner="bob"), 0)
         for step in (
-            lambda: sessions.touch("a", "message", at(3)),
+            lambda: sessions.touch({"a": at(3)}, "message"),
             lambda: change(sessions, "a", pinned=True),
             lambda: sessions.insert(row("c", owner="ada"), 0),
             lambda: sessions.delete(["a"], lambda name, known: None),
@@ -696,7 +696,7 @@ class TestAllTogether:
         assert {kept.owner: kept.sessions for kept in storage.people()} == {"ada": 2, "bob": 1}
         assert storage.kept_by("eve").sessions == storage.kept_by(None).sessions == 0
         storage.transcripts.append("s", Message("x", "user", "more", parent="m2"))
-        storage.sessions.touch("s", "message", at(9))
+        storage.sessions.touch({"s": at(9)}, "message")
         assert storage.kept_by("ada").bytes == storage.transcripts.size("s") > size
         assert storage.kept_by("ada").last_active == at(9)
         storage.purge(["t"], lambda: storage.sessions.delete(["t"], lambda name, known: None))

@@ -46,7 +46,7 @@ class Growth:
             self._show(session_id, shown.id if shown else None, tree, found.tails, new.beside)
         last = str(found.row.get("last_active", ""))
         if session.last_active < last:
-            self._storage.sessions.touch_all({session_id: last}, "import")
+            self._storage.sessions.touch({session_id: last}, "import")
         self._storage.bus.publish(session_id, urgent=True)
         return bool(new)
 

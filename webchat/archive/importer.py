@@ -142,7 +142,7 @@ class Importer:
     def _write(self, batch: Collection[Brought]) -> None:
         times = {brought.session_id: brought.row.get("last_active") for brought in batch}
         # Before the files, whose own times are today's.
-        self._sessions.touch_all({name: time for name, time in times.items() if time}, "import")
+        self._sessions.touch({name: time for name, time in times.items() if time}, "import")
         for brought in batch:
             for suffix, data in brought.pictures or ():
                 self._storage.pictures.put(brought.session_id, data, suffix)

@@ -72,7 +72,7 @@ class WebChatSessionStore:
         more = {"owner": owner, "key": key, "title_by": title_by, TEMPORARY: temporary or None}
         row |= {name: value for name, value in more.items() if value is not None}
         self.sessions.insert(row, self._most)
-        self.sessions.touch(session_id, "new", now)
+        self.sessions.touch({session_id: now}, "new")
         return session_of(row)
 
     def get(self, session_id: str, owner: str | None = None) -> WebChatSession | None:
@@ -96,7 +96,7 @@ class WebChatSessionStore:
         """Make the session current, the others not, and bump its last_active, in one write. Raises SessionNotFound."""
         now = self._clock()
         session = self._make_current(session_id, owner, {"last_active": now})
-        self.sessions.touch(session_id, "resume", now)
+        self.sessions.touch({session_id: now}, "resume")
         return session
 
     def begin(self, session_id: str, title: str, owner: str | None = None) -> WebChatSession:
@@ -229,7 +229,7 @@ class WebChatSessionStore:
 
     def touch(self, session_id: str, what: str) -> None:
         """Note that something happened in the session now. Costs the same however many sessions there are."""
-        self.sessions.touch(session_id, what, self._clock())
+        self.sessions.touch({session_id: self._clock()}, what)
 
     def list_all(self, owner: str | None = None) -> list[WebChatSession]:
         """All sessions of the owner but those in the trash, newest first by last_active."""

@@ -195,10 +195,7 @@ class TableSessions:
     def require_room(self, owner: str | None, more: int, most: int) -> None:
         _require_room(self._rows, owner, more, most)
 
-    def touch(self, session_id: str, what: str, at: str) -> None:
-        self.touches.note_all({session_id: at}, what)
-
-    def touch_all(self, times: Mapping[str, str], what: str) -> None:
+    def touch(self, times: Mapping[str, str], what: str) -> None:
         self.touches.note_all(times, what)
 
     def claim(self, choose: Callable[[Lookup], Collection[str]], owner: str | None, most: int) -> None:

@@ -198,10 +198,7 @@ class PostgresSessions:
         if found[0] + more > most:
             raise LimitReached(most)
 
-    def touch(self, session_id: str, what: str, at: str) -> None:
-        self.touch_all({session_id: at}, what)
-
-    def touch_all(self, times: Mapping[str, str], what: str) -> None:
+    def touch(self, times: Mapping[str, str], what: str) -> None:
         seconds = [number_of(seconds_of(at)) for at in times.values()]
         try:
             with self._database.transaction() if what == "import" else timed(self._database.observer, "replace"):

@@ -77,11 +77,12 @@ class Sessions(Protocol):
     def require_room(self, owner: str | None, more: int, most: int) -> None:
         """Raises LimitReached if the owner may not have so many more sessions; all count but those in the trash."""
 
-    def touch(self, session_id: str, what: str, at: str) -> None:
-        """Note that `what` happened in the session. Costs the same however many there are; never raises."""
+    def touch(self, times: Mapping[str, str], what: str) -> None:
+        """Note that `what` happened in these sessions at these times; never raises.
 
-    def touch_all(self, times: Mapping[str, str], what: str) -> None:
-        """The same for several; an "import" keeps its own times, all else is later than what was noted before."""
+        Costs the same however many others there are. An "import" keeps its own times, all else is later than what was
+        noted before.
+        """
 
     def newest(self) -> float:
         """The latest noted time, in seconds since 1970, without imports."""

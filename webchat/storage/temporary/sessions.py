@@ -149,14 +149,11 @@ class RoutedSessions:
         if len(self._memory.all_of(owner)) >= TEMPORARY_SESSIONS:
             raise LimitReached(TEMPORARY_SESSIONS, what="temporary chats")
 
-    def touch(self, session_id: str, what: str, at: str) -> None:
-        self._of(session_id).touch(session_id, what, at)
-
-    def touch_all(self, times: Mapping[str, str], what: str) -> None:
+    def touch(self, times: Mapping[str, str], what: str) -> None:
         for engine in (self._memory, self._main):
             own = {name: time for name, time in times.items() if self._of(name) is engine}
             if own:
-                engine.touch_all(own, what)
+                engine.touch(own, what)
 
     def claim(self, choose: Callable[[Lookup], Collection[str]], owner: str | None, most: int) -> None:
         self._main.claim(lambda main: choose(self._looked_up(main)), owner, most)
