@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from webchat.backends import Piece, SessionOptions
@@ -12,6 +13,7 @@ from webchat.chat.picture import SentPicture
 from webchat.errors import SessionEnded
 from webchat.replies.attached import AttachedBackend, Past, Question
 from webchat.replies.current_backend import options_of
+from webchat.replies.launcher import FollowUp
 from webchat.replies.runner import ReplyRunner
 from webchat.replies.services import Services
 from webchat.replies.titles import Titles
@@ -48,7 +50,7 @@ class ReplyDispatcher:
     ) -> ReplyRunner:
         """Start a reply to the question; with `broken` it continues that answer.
 
-        `save` stores the question; see `ReplySupervisor.begin`.
+        `save` stores the question; see `ReplyLauncher.launch`.
         """
         session_id, answerer = session.session_id, self._current.engage()
         options = self._options_for(session, answerer)
@@ -60,20 +62,21 @@ class ReplyDispatcher:
         if broken is not None:
             header |= {"id": broken.id, "extends": broken.extended}
         self._titles.step_aside(session_id)
-        follow_up = _FollowUp(self, session, answerer, past, is_new=broken is None)
-        return self._supervisor.begin(turn, header, asked, follow_up, save)
+        ended = partial(self._note_end, session, answerer, past, is_new=broken is None)
+        follow_up = FollowUp(partial(self._note_question, session), ended)
+        return self._supervisor.launcher.launch(turn, header, asked, follow_up, save)
 
     def require_sight(self, session: WebChatSession, pictures: Collection[SentPicture]) -> None:
         """Raises InvalidInput if it is known that this session's model cannot see pictures, and there are any."""
         self._current.require_sight(options_of(session, self._current.attached.takes), pictures)
 
-    def note_question(self, session: WebChatSession) -> None:
+    def _note_question(self, session: WebChatSession) -> None:
         """Note that the person was asked something in this session, or has answered."""
         self._store.touch(session.session_id, "ask")
         self._bus.publish(session.session_id, urgent=True)
 
-    def note_end(
-        self, session: WebChatSession, run: ReplyRunner, answerer: AttachedBackend, past: Past, *, is_new: bool
+    def _note_end(
+        self, session: WebChatSession, answerer: AttachedBackend, past: Past, run: ReplyRunner, *, is_new: bool
     ) -> None:
         """Note how a reply has ended, and ask for a title. `is_new`: it does not continue an earlier answer."""
         # Unless the answer is complete, the backend's state is unknown, and the next question resumes the session.
@@ -114,20 +117,3 @@ class ReplyDispatcher:
         if "context" in answerer.takes and not session.temporary:
             options = replace(options, context=self._context(session.owner))
         return replace(options, working_dir=session.working_dir) if "working_dir" in answerer.takes else options
-
-
-@dataclass(frozen=True)
-class _FollowUp:
-    """What follows one reply; see `webchat.replies.launcher.FollowUp`."""
-
-    dispatcher: ReplyDispatcher
-    session: WebChatSession
-    answerer: AttachedBackend
-    past: Past
-    is_new: bool
-
-    def asked(self) -> None:
-        self.dispatcher.note_question(self.session)
-
-    def ended(self, run: ReplyRunner) -> None:
-        self.dispatcher.note_end(self.session, run, self.answerer, self.past, is_new=self.is_new)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from webchat.errors import NoThreads, StorageError, WebChatError
 from webchat.limits import Turnstile
@@ -26,14 +26,14 @@ WITHDRAWAL_PATIENCE = 2.0
 """Seconds that the sender waits for the end of an answer that could not be launched."""
 
 
-class FollowUp(Protocol):
+@dataclass(frozen=True)
+class FollowUp:
     """Reactions to a reply, besides its text."""
 
-    def asked(self) -> None:
-        """The person was asked something, or has answered."""
-
-    def ended(self, run: ReplyRunner) -> None:
-        """The reply has ended; its session is still locked."""
+    asked: Callable[[], object]
+    """Called when the person was asked something, or has answered."""
+    ended: Callable[[ReplyRunner], object]
+    """Called when the reply has ended; its session is still locked."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,12 @@ class ReplyLauncher:
     def launch(
         self, turn: Turn, header: Mapping[str, Any], ask: Ask, follow_up: FollowUp, save: Callable[[], object]
     ) -> ReplyRunner:
-        """See `ReplySupervisor.begin`."""
+        """Start an answer in a thread of its own, which takes over the turn.
+
+        `save` stores the question. Nothing of the answer is written or shown before that, and only a backend without
+        side effects is asked before. Raises StorageError, NoThreads and the exceptions of `save`; then nothing of an
+        answer remains.
+        """
         release = turn.hand_over()
         at_end = release, self._turnstile, self._then
         events = _SessionEvents(turn.session_id, header, follow_up, self._storage, self._in_flight, *at_end)

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from typing import Any
 
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message
@@ -26,8 +25,7 @@ from webchat.limits import Limits, Places, Turnstile
 from webchat.observer import NOBODY, Observer
 from webchat.replies.follow import Conversations, text_pieces
 from webchat.replies.in_flight import RepliesInFlight
-from webchat.replies.launcher import FollowUp, ReplyLauncher
-from webchat.replies.protocols import Ask
+from webchat.replies.launcher import ReplyLauncher
 from webchat.replies.runner import ReplyRunner
 from webchat.replies.tending import Tending
 from webchat.replies.turn import Turn
@@ -67,7 +65,7 @@ class ReplySupervisor:
         """Set when all answers have ended; every stream watches it."""
         self.times = ReplyTimes()
         tending = Tending(self.runs, storage.replies, limits.answer_time, self.stopping)
-        self._launcher = ReplyLauncher(storage, self._in_flight, tending, self._turnstile, observer, over, self.times)
+        self.launcher = ReplyLauncher(storage, self._in_flight, tending, self._turnstile, observer, over, self.times)
 
     def read(self, session_id: str) -> Conversation:
         """The session's conversation now. Raises StorageError."""
@@ -139,22 +137,6 @@ class ReplySupervisor:
         self._storage.replies.settle(session_id, unsaved)
         self._unsaved.pop(session_id, None)
         return self._conversations.read(session_id)
-
-    def begin(
-        self,
-        turn: Turn,
-        header: Mapping[str, Any],
-        ask: Ask,
-        follow_up: FollowUp,
-        save: Callable[[], object],
-    ) -> ReplyRunner:
-        """Start an answer in a thread of its own, which takes over the turn.
-
-        `save` stores the question. Nothing of the answer is written or shown before that, and only a backend without
-        side effects is asked before. Raises StorageError, NoThreads and the exceptions of `save`; then nothing of an
-        answer remains.
-        """
-        return self._launcher.launch(turn, header, ask, follow_up, save)
 
     def require_disk(self) -> None:
         """Raises StorageError if less than `free_disk` is free: an answer could not be saved."""
