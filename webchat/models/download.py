@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import threading
 
 import httpx
 
-from webchat.models.sources import PartFile, Progress, SourceFailed, Stopped
+from webchat.models.sources import PartFile, SourceFailed, Stopped, Transfer
 
 log = logging.getLogger(__name__)
 
@@ -19,22 +18,23 @@ class _Broken(Exception):
     """The connection broke off; the received bytes are kept, and a retry resumes there."""
 
 
-def from_address(url: str, part: PartFile, progress: Progress, cancelled: threading.Event, place: str) -> None:
-    """Complete `part` from an HTTP server, called `place` in reasons. Raises SourceFailed and Stopped.
+def from_address(url: str, place: str, transfer: Transfer) -> None:
+    """Complete the part from an HTTP server, called `place` in reasons. Raises SourceFailed and Stopped.
 
     Resumes with `Range` and `If-Range` (RFC 9110, 13.1.5 and 14.2). A broken connection is retried, a failed one is
     not: the next source is faster.
     """
+    part = transfer.part
     with httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
         for pause in PAUSES:
             if part.size > part.total:
                 part.forget()
             if part.size == part.total:
                 return
-            if cancelled.wait(pause):
+            if transfer.cancelled.wait(pause):
                 raise Stopped
             try:
-                _ask(client, url, part, progress, cancelled, place)
+                _ask(client, url, place, transfer)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 raise SourceFailed(f"{place} cannot be reached") from error
             except (httpx.HTTPError, httpx.InvalidURL, _Broken) as error:
@@ -43,9 +43,8 @@ def from_address(url: str, part: PartFile, progress: Progress, cancelled: thread
         raise SourceFailed(f"the connection to {place} broke off")
 
 
-def _ask(
-    client: httpx.Client, url: str, part: PartFile, progress: Progress, cancelled: threading.Event, place: str
-) -> None:
+def _ask(client: httpx.Client, url: str, place: str, transfer: Transfer) -> None:
+    part = transfer.part
     with client.stream("GET", url, headers=_range_headers(part)) as response:
         if response.status_code == 416:  # the local part does not match the server's file: begin again
             part.forget()
@@ -56,7 +55,7 @@ def _ask(
             raise SourceFailed(f"{place} answered {response.status_code}")
         _require_fit(response, part, place)
         part.etag = _strong(response.headers.get("etag", ""))
-        part.append(response.iter_raw(), progress, cancelled)
+        transfer.append(response.iter_raw())
     if part.size < part.total:
         raise _Broken("ended early")
 

