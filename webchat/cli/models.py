@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from webchat.cli.terminal import TerminalProgress, refusal
-from webchat.errors import WebChatError
+from webchat.cli.terminal import TerminalProgress
 
 if TYPE_CHECKING:
     from webchat.models.shelf import OnShelf, Shelf
@@ -43,8 +42,6 @@ def get_model(name: str, given: str | None) -> None:
     shelf = _shelf()
     try:
         path = shelf.fetch(named(name, shelf.models), shelf.folder, TerminalProgress(), threading.Event(), given=given)
-    except WebChatError as error:
-        raise refusal(error) from error
     except KeyboardInterrupt:
         click.echo("Stopped. Run the same command again to resume.", err=True)
         raise
@@ -57,11 +54,8 @@ def remove_model(name: str) -> None:
     """Delete a model's file."""
     from webchat.models import named
 
-    try:
-        shelf = _shelf()
-        freed = shelf.remove(named(name, shelf.models))
-    except WebChatError as error:
-        raise refusal(error) from error
+    shelf = _shelf()
+    freed = shelf.remove(named(name, shelf.models))
     click.echo(f"{freed / 1e9:.1f} GB freed." if freed else "It was not here.")
 
 

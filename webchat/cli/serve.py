@@ -13,9 +13,9 @@ import click
 from webchat import config
 from webchat.addresses import is_loopback, socket_path
 from webchat.cli.setting_options import setting_options
-from webchat.cli.terminal import TerminalProgress, refusal
+from webchat.cli.terminal import TerminalProgress
 from webchat.config.home import move_out
-from webchat.errors import InvalidInput, WebChatError
+from webchat.errors import InvalidInput
 from webchat.serving import logs
 from webchat.serving.logs import printable
 
@@ -29,10 +29,7 @@ def serve(**given: str | None) -> None:
             flag = f"--{name.replace('_', '-')}"
             raise click.UsageError(f"{flag} is empty, so nobody would have to sign in. Leave it out if you mean that.")
     explicit = {setting.key: given[setting.name] for setting in config.SETTINGS}
-    try:
-        _serve(explicit)
-    except (WebChatError, OSError) as error:
-        raise refusal(error) from error
+    _serve(explicit)
 
 
 def _serve(explicit: dict[str, Any]) -> None:
