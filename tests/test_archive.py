@@ -296,7 +296,7 @@ LOOP["mapping"] = {"x": chatgpt_node("x", "y", "user", "one"), "y": chatgpt_node
     ("broken", "come", "says"),
     [
         (b"", 0, "empty"),
-        (b"no json", 0, "Known are this chat's own exports, and those of ChatGPT"),
+        (b"no json", 0, "The known kinds are: this chat's own exports, ChatGPT"),
         (b"[]", 0, ""),
         (json.dumps(CHATGPT)[:-200].encode(), 1, "after conversation 1"),
         (

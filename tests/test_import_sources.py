@@ -187,7 +187,7 @@ def test_gzipped_zipped_and_zips_in_zips_to_depth_two(manager, bring_in):
 )
 def test_of_an_unknown_kind_the_known_ones_are_told_and_no_byte_of_the_file(manager, data):
     (problem,) = manager.archive.bring_in(io.BytesIO(data)).problems
-    assert problem.startswith("This kind of file is unknown. Known are this chat's own exports, and those of ChatGPT, ")
+    assert problem.startswith("This kind of file is unknown. The known kinds are: this chat's own exports, ChatGPT, ")
 
 
 @pytest.mark.parametrize("cut", [10, 60])

@@ -157,7 +157,7 @@ def test_everything_is_taken_along_and_brought_in_again(chat, tmp_path):
         {"name": "broken.json", "mimeType": "application/json", "buffer": json.dumps([{"x": 1}]).encode()}
     )
     press(chat, "Import")
-    expect(chat.page.get_by_role("listitem")).to_contain_text("This kind of file is unknown. Known are")
+    expect(chat.page.get_by_role("listitem")).to_contain_text("This kind of file is unknown. The known kinds are")
 
 
 def test_a_session_is_taken_along_in_each_format(chat):

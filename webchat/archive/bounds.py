@@ -59,6 +59,8 @@ class Watch:
     files: int = 1
     added: int = 0
     """Sessions imported so far."""
+    file_name: str = ""
+    """The name of the file whose turn it is; "" if it is not known."""
     is_sent: bool = False
     """Whether the request with the files has arrived."""
     is_over: bool = False

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from typing import IO, Any
 
+from webchat.archive import sources
 from webchat.archive.bounds import MIB, Bounds
 from webchat.archive.brought import Brought, Empty, Report, Unreadable
 from webchat.archive.elements import Fault
@@ -28,53 +31,65 @@ class UnknownKind(Exception):
 
     def __init__(self, *, has_pictures: bool = False) -> None:
         self.has_pictures = has_pictures
-        known = f"This kind of file is unknown. Known are this chat's own exports, and those of {names()}."
+        known = f"This kind of file is unknown. The known kinds are: this chat's own exports, {names()}."
         super().__init__(f"{known} {FOR_OTHERS}" if has_pictures else known)
 
 
-def conversations(file: IO[bytes], where: str, report: Report, bounds: Bounds, find: Find) -> Iterator[Brought]:
-    """The conversations of a file that begins with "[" or "{"; `where` is its name, a prefix of its problems.
+@dataclass(frozen=True)
+class Place:
+    """A file: `where` is a prefix of its problems, `path` its name, and `find` returns the files beside it."""
 
-    `find` returns the files beside it. Raises UnknownKind.
-    """
-    told = _Teller(where, report, find)
-    found = _known(values(file, bounds, told.of_file), told)
+    where: str
+    path: str
+    find: Find
+
+    @property
+    def title(self) -> str:
+        """The file's name as a title; "" if it is the name of a packed one, which may have several."""
+        name = re.split(r"[/\\]", self.path)[-1]
+        return "" if name.lower().endswith((".zip", ".gz")) else name.removesuffix(".json")
+
+
+def conversations(file: IO[bytes], place: Place, report: Report, bounds: Bounds) -> Iterator[Brought]:
+    """The conversations of a file that begins with "[" or "{". Raises UnknownKind."""
+    reporter = _Reporter(place, report)
+    found = _known(values(file, bounds, reporter.of_file), reporter)
     for source, group in groupby(found, key=lambda each: each[0]):
-        yield from told.brought(source.conversations(value for _, value in group))
+        yield from reporter.brought(sources.conversations(source, (value for _, value in group)))
 
 
-def other_files(file: IO[bytes], where: str, report: Report, bounds: Bounds, find: Find) -> Iterator[Brought]:
+def other_files(file: IO[bytes], place: Place, report: Report, bounds: Bounds) -> Iterator[Brought]:
     """The conversations of a file that is not JSON. Raises UnknownKind."""
     head = file.read(HEAD)
     file.seek(0)
-    told = _Teller(where, report, find)
+    reporter = _Reporter(place, report)
     source = next((source for source in FILE_SOURCES if source.recognises(head)), None)
     if source is None:
         if instead := advice(file.read(LONGEST_HEAD)):
-            told.of_file(instead)
+            reporter.of_file(instead)
             return
         raise UnknownKind
     try:
-        yield from told.brought(source.conversations(file, bounds))
+        yield from reporter.brought(source.conversations(file, bounds))
     except Unreadable as error:
-        told.of_file(f"{error}.")
+        reporter.of_file(f"{error}.")
 
 
-class _Teller:
+class _Reporter:
     """Reports what cannot be read in one file."""
 
-    def __init__(self, where: str, report: Report, find: Find) -> None:
-        self._where, self._report, self._find = where, report, find
+    def __init__(self, place: Place, report: Report) -> None:
+        self._where, self._report, self._place = place.where, report, place
         self._count = 0
-        self.has_told = False
+        self.has_reported = False
 
     def of_file(self, problem: str) -> None:
         self._report.problem(self._where + problem if self._where else problem[0].upper() + problem[1:])
-        self.has_told = True
+        self.has_reported = True
 
     def of(self, name: str, why: str) -> None:
         self._report.unread(self._where, name, why)
-        self.has_told = True
+        self.has_reported = True
 
     def of_unknown(self, names: list[str]) -> None:
         """Report these, and empty the list."""
@@ -86,7 +101,7 @@ class _Teller:
         for conversation in found:
             self._count += 1
             try:
-                session = brought(conversation, self._find)
+                session = brought(conversation, self._place.find)
             except Empty:
                 self._report.empty += 1
                 continue
@@ -96,14 +111,14 @@ class _Teller:
             yield session
 
 
-def _known(found: Iterator[Any], told: _Teller) -> Iterator[tuple[Source, Any]]:
+def _known(found: Iterator[Any], reporter: _Reporter) -> Iterator[tuple[Source, Any]]:
     """The values with their sources. Raises UnknownKind if there are only others."""
     source: Source | None = None
     unknown: list[str] = []
     is_known = False
     for number, value in enumerate(found, 1):
         if isinstance(value, Fault):
-            told.of(_name(number), value.why)
+            reporter.of(_name(number), value.why)
             continue
         if source is None or not source.SPANS_FILE:
             source = recognised(value)
@@ -113,12 +128,12 @@ def _known(found: Iterator[Any], told: _Teller) -> Iterator[tuple[Source, Any]]:
         else:
             unknown.append(_name(number, first_text(table(value), "title", "name")))
         if is_known:
-            told.of_unknown(unknown)
+            reporter.of_unknown(unknown)
         elif len(unknown) > MOST_UNKNOWN:
             raise UnknownKind
-    if unknown and not told.has_told:
+    if unknown and not reporter.has_reported:
         raise UnknownKind
-    told.of_unknown(unknown)
+    reporter.of_unknown(unknown)
 
 
 def _name(number: int, title: str = "") -> str:

@@ -25,11 +25,11 @@ OF_A_PERSON = "waiting.jsonl"
 _BESIDE = re.compile(r"(^|/)((trash|waiting)\.jsonl|(deleted|memories)\.json)$")
 """In a person's whole export, which alone has the first: what they had not sent or deleted, and their memories."""
 _ZIP, _GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"
-Read = Callable[[IO[bytes], str, Find], Iterator[Brought]]
+Read = Callable[[IO[bytes], str, Find, str], Iterator[Brought]]
 
 
 class Packed:
-    """Reads what is packed; `read_one` gets each file in it with its name. Files of unknown kinds are left out."""
+    """Reads what is packed; `read_one` gets each file with its name and path. Files of unknown kinds are left out."""
 
     def __init__(self, report: Report, watch: Watch, beside: Beside, read_one: Read) -> None:
         self._report, self._watch, self._beside, self._read_one = report, watch, beside, read_one
@@ -95,7 +95,7 @@ class Packed:
     def _open(self, file: IO[bytes], name: str, depth: int, beside: Beside, path: str = "") -> Iterator[Brought]:
         if not self.is_packed(file):
             try:
-                yield from self._read_one(file, name, beside.find_from(path))
+                yield from self._read_one(file, name, beside.find_from(path), path)
                 self._is_known = True
             except UnknownKind:
                 return

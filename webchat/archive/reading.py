@@ -16,7 +16,7 @@ from webchat.archive.brought import Brought, Report
 from webchat.archive.elements import fault, skip_blanks
 from webchat.archive.encodings import in_utf8
 from webchat.archive.foreign_pictures import Find
-from webchat.archive.others import UnknownKind
+from webchat.archive.others import Place, UnknownKind
 from webchat.archive.packed import Packed
 from webchat.fileutil import jsonlines
 
@@ -59,9 +59,9 @@ def seekable(file: IO[bytes], watch: Watch) -> Iterator[IO[bytes]]:
 
 
 def _conversations(file: IO[bytes], report: Report, watch: Watch, beside: Beside) -> Iterator[Brought]:
-    def read_one(inner: IO[bytes], where: str, find: Find) -> Iterator[Brought]:
+    def read_one(inner: IO[bytes], where: str, find: Find, path: str = "") -> Iterator[Brought]:
         with in_utf8(inner, watch.count) as text:
-            yield from _unpacked(text, where, report, watch.bounds, find)
+            yield from _unpacked(text, Place(where, path or watch.file_name, find), report, watch.bounds)
 
     packed = Packed(report, watch, beside, read_one)
     if packed.is_packed(file):
@@ -70,21 +70,18 @@ def _conversations(file: IO[bytes], report: Report, watch: Watch, beside: Beside
     yield from read_one(file, "", beside.find_from(""))
 
 
-def _unpacked(file: IO[bytes], where: str, report: Report, bounds: Bounds, find: Find) -> Iterator[Brought]:
-    """The sessions of a file that is not packed; `where` is its name, `find` returns the files beside it.
-
-    Raises UnknownKind.
-    """
+def _unpacked(file: IO[bytes], place: Place, report: Report, bounds: Bounds) -> Iterator[Brought]:
+    """The sessions of a file that is not packed. Raises UnknownKind."""
     first = skip_blanks(file)
     is_ours = first != b"[" and _is_ours(file, bounds)
     file.seek(0)
     if is_ours:
         yield from ours.sessions(file, report, bounds)
     elif first in (b"[", b"{"):
-        yield from others.conversations(file, where, report, bounds, find)
+        yield from others.conversations(file, place, report, bounds)
     elif first:
-        yield from others.other_files(file, where, report, bounds, find)
-    elif not where:
+        yield from others.other_files(file, place, report, bounds)
+    elif not place.where:
         report.problem("The file is empty.")
 
 

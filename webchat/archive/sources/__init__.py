@@ -7,6 +7,7 @@ from typing import IO, Any, Protocol
 
 from webchat.archive.bounds import Bounds
 from webchat.archive.foreign import Conversation
+from webchat.archive.lenient import Table
 from webchat.archive.sources import (
     ai_studio,
     chatgpt,
@@ -30,7 +31,7 @@ from webchat.archive.sources import (
 )
 
 
-class Source(Protocol):
+class _JsonSource(Protocol):
     """One program's exports, as the JSON values of a file: the elements of its list, its lines, or its single value.
 
     Values are untrusted: one of the wrong type counts as missing.
@@ -44,8 +45,22 @@ class Source(Protocol):
     def recognises(self, value: Any) -> bool:  # noqa: ANN401
         """Whether this is one of its values, judged by the keys."""
 
+
+class SingleSource(_JsonSource, Protocol):
+    """One whose values are a conversation each."""
+
+    def conversation(self, item: Table) -> Conversation:
+        """The conversation of a value, which it has recognised."""
+
+
+class GroupingSource(_JsonSource, Protocol):
+    """One whose conversations may have several values."""
+
     def conversations(self, values: Iterator[Any]) -> Iterator[Conversation]:
         """The conversations of these values, which it has recognised, in order."""
+
+
+Source = SingleSource | GroupingSource
 
 
 class FileSource(Protocol):
@@ -71,6 +86,11 @@ FILE_SOURCES: tuple[FileSource, ...] = (llm_database, copilot, our_markdown)
 def recognised(value: object) -> Source | None:
     """The source that recognises this value."""
     return next((source for source in SOURCES if source.recognises(value)), None)
+
+
+def conversations(source: Source, values: Iterator[Any]) -> Iterator[Conversation]:
+    """The conversations of these values, which the source has recognised, in order."""
+    return map(source.conversation, values) if hasattr(source, "conversation") else source.conversations(values)
 
 
 def advice(head: bytes) -> str:

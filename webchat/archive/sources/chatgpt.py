@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from webchat.archive.foreign import Conversation
@@ -21,16 +21,12 @@ _VOICE = ("audio_asset_pointer", "real_time_user_audio_video_asset_pointer")
 
 
 def recognises(value: Any) -> bool:  # noqa: ANN401
-    """See `Source`."""
+    """See `SingleSource`."""
     return isinstance(value, dict) and isinstance(value.get("mapping"), dict) and "inserted_at" not in value
 
 
-def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
-    """See `Source`."""
-    return map(_conversation, values)
-
-
-def _conversation(item: Table) -> Conversation:
+def conversation(item: Table) -> Conversation:
+    """See `SingleSource`."""
     reader = _Reader(item["mapping"])
     return Conversation(
         "chatgpt",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from webchat.archive.foreign import Conversation, link
@@ -19,16 +18,12 @@ _KINDS |= {"str_replace": "edit", "create_file": "edit", "artifacts": "edit", "v
 
 
 def recognises(value: Any) -> bool:  # noqa: ANN401
-    """See `Source`."""
+    """See `SingleSource`."""
     return isinstance(value, dict) and isinstance(value.get("chat_messages"), list)
 
 
-def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
-    """See `Source`."""
-    return map(_conversation, values)
-
-
-def _conversation(item: Table) -> Conversation:
+def conversation(item: Table) -> Conversation:
+    """See `SingleSource`."""
     nodes: list[ForeignNode] = []
     artifacts, model = Artifacts(), text(item.get("model")) or None
     for number, message in enumerate(item["chat_messages"]):

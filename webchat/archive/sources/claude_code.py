@@ -20,7 +20,7 @@ _TYPES |= {"queue-operation", "attachment", "last-prompt", "permission-mode", "m
 
 
 def recognises(value: Any) -> bool:  # noqa: ANN401
-    """See `Source`."""
+    """See `GroupingSource`."""
     found = table(value)
     keys = ("sessionId", "leafUuid", "messageId")
     return text(found.get("type")) in _TYPES and any(isinstance(found.get(key), str) for key in keys)
@@ -34,7 +34,7 @@ class _Session:
 
 
 def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
-    """See `Source`."""
+    """See `GroupingSource`."""
     sessions: dict[str, _Session] = {}
     for value in values:
         found = table(value)

@@ -17,13 +17,13 @@ _TYPES = ("session_meta", "turn_context", "response_item", "event_msg", "compact
 
 
 def recognises(value: Any) -> bool:  # noqa: ANN401
-    """See `Source`."""
+    """See `GroupingSource`."""
     found = table(value)
     return found.get("type") in _TYPES and isinstance(found.get("payload"), dict)
 
 
 def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
-    """See `Source`."""
+    """See `GroupingSource`."""
     nodes, head, model, number, shown = Gathered(), table(None), "", 0, list[Row]()
     for number, value in enumerate(values):
         found = table(value)

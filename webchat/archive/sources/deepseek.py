@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from webchat.archive.foreign import Conversation, link
@@ -16,16 +16,12 @@ _CITATION = re.compile(r" ?\[citation:(\d+)\]")
 
 
 def recognises(value: Any) -> bool:  # noqa: ANN401
-    """See `Source`."""
+    """See `SingleSource`."""
     return isinstance(value, dict) and isinstance(value.get("mapping"), dict) and "inserted_at" in value
 
 
-def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
-    """See `Source`."""
-    return map(_conversation, values)
-
-
-def _conversation(item: Table) -> Conversation:
+def conversation(item: Table) -> Conversation:
+    """See `SingleSource`."""
     mapping = item["mapping"]
     return Conversation(
         "deepseek",

@@ -25,7 +25,7 @@ _CHAT = re.compile(r"/app/([A-Za-z0-9_-]+)")
 
 
 def recognises(value: Any) -> bool:  # noqa: ANN401
-    """See `Source`."""
+    """See `GroupingSource`."""
     if not isinstance(value, dict) or not isinstance(value.get("time"), str):
         return False
     return any(name in text(value.get("header")) for name in ("Gemini", "Bard")) and isinstance(value.get("title"), str)
@@ -44,7 +44,7 @@ class _Entry:
 
 
 def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
-    """See `Source`."""
+    """See `GroupingSource`."""
     chats: dict[str, list[_Entry]] = {}
     kept = Gathered()
     for value in values:

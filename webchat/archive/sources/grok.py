@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from webchat.archive.foreign import Conversation, sources_of
@@ -14,16 +13,12 @@ NAME, SPANS_FILE = "Grok", False
 
 
 def recognises(value: Any) -> bool:  # noqa: ANN401
-    """See `Source`."""
+    """See `SingleSource`."""
     return isinstance(table(value).get("conversation"), dict) and isinstance(table(value).get("responses"), list)
 
 
-def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
-    """See `Source`."""
-    return map(_conversation, values)
-
-
-def _conversation(item: Table) -> Conversation:
+def conversation(item: Table) -> Conversation:
+    """See `SingleSource`."""
     head = item["conversation"]
     nodes: list[ForeignNode] = []
     for number, row in enumerate(rows(item["responses"])):

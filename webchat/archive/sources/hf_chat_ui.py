@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
 from typing import Any
 
 from webchat.archive.foreign import Conversation
@@ -17,17 +16,13 @@ NAME, SPANS_FILE = "Hugging Face chat-ui", False
 
 
 def recognises(value: Any) -> bool:  # noqa: ANN401
-    """See `Source`."""
+    """See `SingleSource`."""
     messages = rows(table(value).get("messages"))
     return bool(messages) and any("from" in message and "content" in message for message in messages[:3])
 
 
-def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
-    """See `Source`."""
-    return map(_conversation, values)
-
-
-def _conversation(item: Table) -> Conversation:
+def conversation(item: Table) -> Conversation:
+    """See `SingleSource`."""
     nodes: list[ForeignNode] = []
     for number, message in enumerate(rows(item.get("messages"))):
         nodes.append(_node(message, number, nodes[-1].key if nodes else None, text(item.get("model")) or None))

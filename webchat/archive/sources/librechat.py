@@ -14,17 +14,13 @@ NAME, SPANS_FILE = "LibreChat", False
 
 
 def recognises(value: Any) -> bool:  # noqa: ANN401
-    """See `Source`."""
+    """See `SingleSource`."""
     found = table(value)
     return "conversationId" in found and any(isinstance(found.get(key), list) for key in ("messages", "messagesTree"))
 
 
-def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
-    """See `Source`."""
-    return map(_conversation, values)
-
-
-def _conversation(item: Table) -> Conversation:
+def conversation(item: Table) -> Conversation:
+    """See `SingleSource`."""
     options = table(item.get("options"))
     nodes = [_node(message, number) for number, message in enumerate(_messages(item))]
     return Conversation(

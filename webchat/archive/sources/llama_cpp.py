@@ -15,14 +15,14 @@ NAME, SPANS_FILE = "llama.cpp", True
 
 
 def recognises(value: Any) -> bool:  # noqa: ANN401
-    """See `Source`."""
+    """See `GroupingSource`."""
     found = table(value)
     is_session = found.get("type") == "session" and "harness" in found
     return is_session or (isinstance(found.get("conv"), dict) and "messages" in found)
 
 
 def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
-    """See `Source`."""
+    """See `GroupingSource`."""
     head: Table | None = None
     nodes = Gathered()
     for value in values:

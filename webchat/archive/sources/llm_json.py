@@ -16,7 +16,7 @@ NAME, SPANS_FILE = "llm", False
 
 
 def recognises(value: Any) -> bool:  # noqa: ANN401
-    """See `Source`."""
+    """See `GroupingSource`."""
     return all(key in table(value) for key in ("conversation_id", "prompt", "response", "datetime_utc"))
 
 
@@ -29,7 +29,7 @@ class _Thread:
 
 
 def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
-    """See `Source`."""
+    """See `GroupingSource`."""
     threads: dict[str, _Thread] = {}
     for number, row in enumerate(values):
         thread = threads.setdefault(text(row.get("conversation_id")) or f"row-{number}", _Thread())

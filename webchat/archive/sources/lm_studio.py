@@ -15,16 +15,12 @@ NAME, SPANS_FILE = "LM Studio", False
 
 
 def recognises(value: Any) -> bool:  # noqa: ANN401
-    """See `Source`."""
+    """See `SingleSource`."""
     return any("versions" in message for message in rows(table(value).get("messages"))[:3])
 
 
-def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
-    """See `Source`."""
-    return map(_conversation, values)
-
-
-def _conversation(item: Table) -> Conversation:
+def conversation(item: Table) -> Conversation:
+    """See `SingleSource`."""
     nodes: list[ForeignNode] = []
     above: str | None = None
     for number, message in enumerate(rows(item.get("messages"))):

@@ -15,13 +15,13 @@ NAME, SPANS_FILE = "Mistral", False
 
 
 def recognises(value: Any) -> bool:  # noqa: ANN401
-    """See `Source`."""
+    """See `GroupingSource`."""
     found = table(value)
     return all(isinstance(found.get(key), str) for key in ("chatId", "role", "createdAt"))
 
 
 def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
-    """See `Source`."""
+    """See `GroupingSource`."""
     chats: dict[str, Gathered] = {}
     for number, value in enumerate(values):
         chats.setdefault(text(value.get("chatId")), Gathered()).add(_node(f"message-{number}", value))

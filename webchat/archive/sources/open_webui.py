@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from webchat.archive.foreign import Conversation, sources_of
@@ -19,18 +18,14 @@ NAME, SPANS_FILE = "Open WebUI", False
 
 
 def recognises(value: Any) -> bool:  # noqa: ANN401
-    """See `Source`."""
+    """See `SingleSource`."""
     chat = _chat(table(value))
     is_whole = isinstance(table(value).get("chat"), dict) and isinstance(chat.get("messages"), list)
     return is_whole or isinstance(table(chat.get("history")).get("messages"), dict | list)
 
 
-def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
-    """See `Source`."""
-    return map(_conversation, values)
-
-
-def _conversation(item: Table) -> Conversation:
+def conversation(item: Table) -> Conversation:
+    """See `SingleSource`."""
     chat = _chat(item)
     history = table(chat.get("history"))
     messages = table(history.get("messages"))

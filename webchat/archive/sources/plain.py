@@ -14,13 +14,13 @@ NAME, SPANS_FILE = "lists of {role, content}", False
 
 
 def recognises(value: Any) -> bool:  # noqa: ANN401
-    """See `Source`."""
+    """See `GroupingSource`."""
     messages = value if isinstance(value, list) else table(value).get("messages")
     return _is_message(value) or (isinstance(messages, list) and any(map(_is_message, messages[:3])))
 
 
 def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
-    """See `Source`."""
+    """See `GroupingSource`."""
     for is_one, group in groupby(values, key=_is_message):
         if is_one:
             yield _conversation("", None, group)
