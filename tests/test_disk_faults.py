@@ -284,10 +284,13 @@ def test_an_answer_that_fills_the_disk_is_kept_whole_and_says_why_it_ended(
     shown = page(f"/sessions/{session_id}").messages[-1]
     assert shown.status == "interrupted"
     assert shown.text.startswith("so far x")
-    note = shown.article.select_one(".note").get_text()
-    assert "The answer could not be saved: No space left on device. The text so far is kept" in note
+    notes = shown.article.get_text()
+    assert "The answer could not be saved: No space left on device. The text so far is kept" in notes
     full.end()
     assert manager.send_message("three", session_id) == "You said: three"
+    notes = page(f"/sessions/{session_id}").messages[-3].article.get_text()
+    assert "broke off, because it could not be saved: No space left on device." in notes
+    assert "The text so far is kept" not in notes
     kept = manager.conversation(session_id).messages
     assert [item.content[:8] for item in kept[-4:]] == ["two", "so far x", "three", "You said"]
     assert kept[-3].content == shown.text

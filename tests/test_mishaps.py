@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -15,6 +16,8 @@ from webchat.errors import BackendUnavailable, NoThreads, SessionBusy, SessionEn
 from webchat.manager import WebChatSessionManager
 from webchat.observer import NoObserver, ReplyReport
 from webchat.storage.files.reply_logs import FileReplyLog
+
+JSON = {"Accept": "application/json"}
 
 
 @pytest.fixture
@@ -209,6 +212,40 @@ def test_what_the_log_could_not_take_comes_once_and_leaves_nothing_behind(manage
     posted.run.recorder.flush()  # as the check after all answers does, which may be late
     assert [message.content for message in manager.conversation(session_id).messages] == ["one", "all of it"]
     assert manager.storage.replies.view(session_id) is None
+
+
+def test_an_answer_that_a_failed_write_has_ended_is_interrupted_once_it_is_saved(
+    client, manager, backend, session_id, page, monkeypatch
+):
+    begin, gate = manager.storage.replies.begin, threading.Event()
+
+    def begin_with_a_gap(session_id, header):
+        log = begin(session_id, header)
+        write, room = log.write, iter([log.write, _no_room])
+
+        def writes(*records):
+            next(room, write)(*records)
+
+        log.write = writes
+        return log
+
+    monkeypatch.setattr(manager.storage.replies, "begin", begin_with_a_gap)
+    manager.reply_times.own_write = 0
+    backend.plays("so ", gate, "far ", "and on")
+    with ThreadPoolExecutor(1) as pool:
+        form = {"message": "one", "key": "k"}
+        asked = pool.submit(client.post, f"/sessions/{session_id}/messages", data=form, headers=JSON)
+        until(lambda: manager.conversation(session_id).messages[1:])
+        until(lambda: manager.conversation(session_id).last.content == "so ")
+        gate.set()
+        answered = asked.result(30)
+    assert (answered.status_code, answered.json["response"], answered.json["status"]) == (200, "so far ", "interrupted")
+    again = client.post(f"/sessions/{session_id}/messages", data=form, headers=JSON)
+    assert (again.status_code, again.json) == (200, answered.json)
+    shown = page(f"/sessions/{session_id}").messages[-1]
+    assert "it could not be saved: No space left on device." in shown.article.get_text()
+    assert "Continue" in shown.article.get_text()
+    assert "while the server runs" not in shown.article.get_text()
 
 
 def test_a_slow_end_of_an_answer_costs_the_next_message_time_and_nothing_else(manager, session_id, monkeypatch):

@@ -21,6 +21,7 @@ from webchat.errors import (
     StorageError,
     WebChatError,
     unforeseen,
+    why,
 )
 from webchat.observer import Observer, ReplyReport, line_of
 from webchat.replies.backend_errors import backend_errors
@@ -65,10 +66,9 @@ class ReplyRunner:
         # The thread logs under the reference of the request that began it.
         self._reference = reference.current.get()
         self._stream, self._meter = PieceStream(), ReplyMeter()
-        self._answered = threading.Event()
+        self._answered, self._finished = threading.Event(), threading.Event()
         self._decided = threading.Event()
         """Set by `let_write` and `withdraw`."""
-        self._finished = threading.Event()
 
     def start(self) -> None:
         """Run in a thread of its own. Raises NoThreads; then there are no events."""
@@ -86,9 +86,8 @@ class ReplyRunner:
 
     def lose(self) -> None:
         """Like `withdraw`, because another server has taken over the session; that keeps what was written so far."""
-        log.warning(
-            "dropping the reply in session %s: this server was unresponsive for too long", short_id(self.session_id)
-        )
+        where = short_id(self.session_id)
+        log.warning("dropping the reply in session %s: this server was unresponsive for too long", where)
         self.withdraw("interrupted")
 
     def stop(self, status: str = "stopped") -> None:
@@ -194,11 +193,10 @@ class ReplyRunner:
         if self._stream.stopped_as or self.is_withdrawn:
             return
         try:
-            is_blank = self.recorder.is_blank
+            if self.recorder.is_blank:
+                raise NothingSaid
         except OSError as error:
-            raise _unsaved(error) from error
-        if is_blank:
-            raise NothingSaid
+            self._break_off(error)
 
     def _asked(self, *, again: bool) -> Iterable[Piece]:
         with backend_errors():
@@ -219,20 +217,24 @@ class ReplyRunner:
             self._observer.reply_spoke(self._meter.first_piece or 0.0)
         try:
             is_time = self.recorder.take(piece)
-            # The first piece is written at once, and so is one that `flush_if_due` should have written: if the disk
-            # fails, the answer ends here.
+            # Also what `flush_if_due` should have written: if the disk fails, the answer ends here.
             if is_time:
                 self.recorder.flush()
         except LeaseLost:
             self.lose()
         except OSError as error:
-            self.stop("interrupted")
-            raise _unsaved(error) from error
+            self._break_off(error)
         except BackendUnavailable:
             self._stream.hang_up()
             raise
         if isinstance(piece, Permission):
             self._events.asked()
+
+    def _break_off(self, error: OSError) -> None:
+        """End an answer that cannot be written to its log; its end may still be saved."""
+        log.warning("the reply in session %s could not be written", short_id(self.session_id), exc_info=error)
+        self.recorder.note(f"The answer broke off, because it could not be saved: {why(error)}.")
+        self.stop("interrupted")
 
     def choose(self, permission_id: str, option_id: str, by: str) -> bool:
         """Pass on the person's answer to a question; returns whether it was open. Raises OSError."""
@@ -253,8 +255,7 @@ class ReplyRunner:
         if any("stop" in request for request in requests):
             self.stop()
         for question in self.view.questions:
-            choice = first_choice(requests, question.id)
-            if choice:
+            if choice := first_choice(requests, question.id):
                 self.choose(question.id, str(choice.get("option")), str(choice.get("by", "")))
 
     def tend(self, longest: float) -> None:
@@ -276,16 +277,14 @@ class ReplyRunner:
         final = {"end": self._final_status()}
         with suppress(Exception):  # an answer must not be lost because its backend has no label
             final["model"] = self.recorder.written_by or self._ask.label
-        if self.error and (self._stream.stopped_as in (None, "failed") or isinstance(self.error, StorageError)):
+        if self.error and self._stream.stopped_as in (None, "failed"):
             final |= {"error": str(self.error), "code": code_of(self.error)}
         self.recorder.end(final)
         self.recorder.commit(self.message)
         self.is_saved = True
 
     def _final_status(self) -> str:
-        if self._stream.stopped_as:
-            return self._stream.stopped_as
-        return "failed" if self.error else "complete"
+        return self._stream.stopped_as or ("failed" if self.error else "complete")
 
 
 def first_choice(requests: Sequence[Mapping[str, Any]], permission_id: str) -> Mapping[str, Any] | None:
@@ -294,7 +293,7 @@ def first_choice(requests: Sequence[Mapping[str, Any]], permission_id: str) -> M
 
 
 def _unsaved(error: Exception) -> WebChatError:
+    if not isinstance(error, OSError):
+        return unforeseen(error)
     kept = "The text so far is kept while the server runs, and saved with your next message"
-    return (
-        StorageError("The answer could not be saved", error, kept) if isinstance(error, OSError) else unforeseen(error)
-    )
+    return StorageError("The answer could not be saved", error, kept)
