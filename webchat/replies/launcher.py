@@ -18,6 +18,7 @@ from webchat.replies.tending import Tending
 from webchat.replies.turn import Turn
 from webchat.replies.write_pace import ReplyTimes
 from webchat.storage.protocols import Release, ReplyLog, Storage
+from webchat.threads import ReusedThreads
 
 log = logging.getLogger(__name__)
 END_PATIENCE = 0.25
@@ -87,6 +88,7 @@ class ReplyLauncher:
         """`then` is called in a reply's thread when it has ended and released its session."""
         self._storage, self._in_flight, self._tending, self._turnstile = storage, in_flight, tending, turnstile
         self._observer, self._then, self._times = observer, then, times
+        self._threads = ReusedThreads()
 
     def launch(
         self, turn: Turn, header: Mapping[str, Any], ask: Ask, follow_up: FollowUp, save: Callable[[], object]
@@ -102,7 +104,7 @@ class ReplyLauncher:
         events = _SessionEvents(turn.session_id, header, follow_up, self._storage, self._in_flight, *at_end)
         run = ReplyRunner(turn.session_id, header, ask, events, self._observer, self._times)
         try:
-            run.start()
+            run.start(self._threads)
         except NoThreads as error:  # the question is kept: a retry gets it answered
             turn.take_back(release)
             run.withdraw()

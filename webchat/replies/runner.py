@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, nullcontext, suppress
 from typing import Any
 
-from webchat import reference, threads
+from webchat import reference
 from webchat.backends import Event, Piece
 from webchat.chat.message import Message
 from webchat.chat.parts import Permission
@@ -31,6 +31,7 @@ from webchat.replies.piece_stream import PieceStream
 from webchat.replies.protocols import Ask, ReplyEvents
 from webchat.replies.recorder import ReplyRecorder
 from webchat.replies.write_pace import ReplyTimes
+from webchat.threads import ReusedThreads
 
 log = logging.getLogger("webchat.reply")
 COMMIT_PATIENCE = 10.0
@@ -70,7 +71,7 @@ class ReplyRunner:
         self._decided = threading.Event()
         """Set by `let_write` and `withdraw`."""
 
-    def start(self) -> None:
+    def start(self, threads: ReusedThreads) -> None:
         """Run in a thread of its own. Raises NoThreads; then there are no events."""
         threads.start(self._run, f"reply-{self.session_id[:20]}")
 
