@@ -12,10 +12,10 @@ from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
-from waitress.task import ThreadedTaskDispatcher
 
 from webchat.serving.bounds import Bounds, Refusal, Request, WaitingReaders, adjustments, unread
 from webchat.serving.parking import Parked, ParkedConnections, Task, Ticket, parkable
+from webchat.serving.workers import Workers
 
 log = logging.getLogger(__name__)
 PROBES = ("/healthz", "/readyz")
@@ -163,19 +163,17 @@ class Server(TcpWSGIServer):
         self.most_streams = int(self._most_connections * FOR_STREAMS)
         self.waiting = WaitingReaders(min(self.bounds.most_waiting, threads // 2))
         self._accepts_from = self._failed_at = 0.0
-        dispatcher, self._probes = ThreadedTaskDispatcher(), ThreadedTaskDispatcher()
-        dispatcher.set_thread_count(threads)
-        self._probes.set_thread_count(THREADS_FOR_PROBES)
+        tasks, self._probes = Workers(threads), Workers(THREADS_FOR_PROBES)
         super().__init__(
             parkable(application),
             _sock=listening,
-            dispatcher=dispatcher,
+            dispatcher=tasks,
             adj=adjustments(listening, threads, self._most_connections, largest_body),
             bind_socket=False,
             sockinfo=(listening.family, listening.type, listening.proto, listening.getsockname()),
         )
         sockets = self._map  # type: ignore[attr-defined]  # not in the stubs
-        self.parked = ParkedConnections(sockets, dispatcher.add_task)
+        self.parked = ParkedConnections(sockets, tasks.add_task)
 
     def getsockname(self) -> tuple[str, str]:
         """The host and port for the application."""

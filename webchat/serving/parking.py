@@ -46,8 +46,8 @@ class Task(WSGITask):
     @property
     def has_room(self) -> bool:
         """See `webchat.web.hosting.Parking`: half of the threads are reserved for new requests."""
-        dispatcher = self.channel.server.task_dispatcher
-        return bool(dispatcher.active_count * 2 <= len(dispatcher.threads))
+        server = self.channel.server
+        return bool(server.task_dispatcher.active_count * 2 <= server.adj.threads)
 
     def begin(self) -> None:
         """See `webchat.web.hosting.Parking`."""
