@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from waitress.adjustments import Adjustments
 
-from webchat.serving.connections import Connection
+from webchat.serving.connections import Connection, Server
 from webchat.serving.parking import ParkedConnections, Task, parkable
 from webchat.storage.wakeups import Pause, Waiter
 from webchat.web.hosting import PARKING
@@ -164,3 +164,16 @@ def test_a_body_is_closed_whose_client_leaves_before_it_goes_on(loop):
     assert bodies[0].closings == 1
     connection.abandon()
     assert bodies[0].closings == 1
+
+
+def test_a_thread_that_is_late_writes_into_nothing_that_was_opened_since(tmp_path):
+    """It wakes the loop of the closed server by a byte, through a pipe whose number may then be that of a file."""
+    with socket.create_server(("127.0.0.1", 0)) as listening, ExitStack() as opened:
+        server = Server(lambda environ, start_response: [], listening, threads=2, largest_body=1)
+        server.close()
+        for name in range(20):
+            opened.enter_context((tmp_path / str(name)).open("w"))
+        server.pull_trigger()
+        assert [path.read_bytes() for path in tmp_path.iterdir()] == [b""] * 20
+        server.task_dispatcher.shutdown()
+        server.trigger.close()

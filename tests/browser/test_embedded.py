@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 from flask import Flask
 from playwright.sync_api import expect
-from waitress.server import create_server
 
+from tests.browser.hosts import serving
 from webchat import create_blueprint
 from webchat.backends.mock import MockBackend
 from webchat.manager import WebChatSessionManager
 
 pytestmark = pytest.mark.browser
-
-
-def run_quietly(server) -> None:
-    """Serve until another thread closes the sockets, which the server's loop treats as an error."""
-    with suppress(OSError):
-        server.run()
 
 
 @pytest.fixture
@@ -34,11 +26,9 @@ def host(home) -> Iterator[str]:
     app.register_blueprint(
         create_blueprint(manager, settings_url="/prefs", title="Helper"), url_prefix="/apps/web-chat"
     )
-    server = create_server(app, host="127.0.0.1", port=0, threads=20)
-    threading.Thread(target=run_quietly, args=(server,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.effective_port}"
-    manager.close()
-    server.close()
+    with serving(app) as address:
+        yield address
+        manager.close()
 
 
 def test_the_chat_works_live_under_a_prefix(host, visit):

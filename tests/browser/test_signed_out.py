@@ -8,9 +8,8 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask, Response, redirect, request
 from playwright.sync_api import expect
-from waitress.server import create_server
 
-from tests.browser.test_embedded import run_quietly
+from tests.browser.hosts import serving
 from tests.reading import until
 from webchat import create_blueprint
 from webchat.backends.mock import MockBackend
@@ -27,16 +26,15 @@ LOGIN = (
 class Host:
     """An application with the chat at /chat/ that admits whoever has signed in; `refuse` answers everybody else."""
 
+    url = ""
+
     def __init__(self, manager: WebChatSessionManager) -> None:
         self.is_signed_in = True
         self.refuse = lambda: redirect(f"/login?next={request.path}")
-        app = Flask("host")
-        app.get("/login")(lambda: LOGIN)
-        app.register_blueprint(create_blueprint(manager, settings_url=""), url_prefix="/chat")
-        app.before_request(self._check)
-        self.server = create_server(app, host="127.0.0.1", port=0, threads=20)
-        threading.Thread(target=run_quietly, args=(self.server,), daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.effective_port}"
+        self.app = Flask("host")
+        self.app.get("/login")(lambda: LOGIN)
+        self.app.register_blueprint(create_blueprint(manager, settings_url=""), url_prefix="/chat")
+        self.app.before_request(self._check)
 
     def _check(self) -> Response | None:
         return None if self.is_signed_in or request.path == "/login" else self.refuse()
@@ -47,9 +45,9 @@ def host(home, troubles) -> Iterator[Host]:
     troubles.origins.add("https://sign-in.example")  # which a browser is told to request, and does not
     manager = WebChatSessionManager(MockBackend(0), home / "sessions.json")
     host = Host(manager)
-    yield host
-    manager.close()
-    host.server.close()
+    with serving(host.app) as host.url:
+        yield host
+        manager.close()
 
 
 @pytest.fixture

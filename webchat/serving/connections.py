@@ -12,6 +12,7 @@ from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
+from waitress.wasyncore import dispatcher
 
 from webchat.serving.bounds import Bounds, Refusal, Request, WaitingReaders, adjustments, unread
 from webchat.serving.parking import Parked, ParkedConnections, Task, Ticket, parkable
@@ -215,13 +216,16 @@ class Server(TcpWSGIServer):
         self._failed_at, self._accepts_from = now, now + ACCEPT_PAUSE
 
     def close(self) -> None:
-        """End the threads for probes and the parked requests, and stop listening."""
+        """End the threads for probes and the parked requests, and stop listening.
+
+        The pipe that wakes the loop stays open: a thread that is late would write into whatever had its number by then.
+        """
         self._probes.shutdown()
         self.parked.close()
         connections: list[Connection] = [*self.active_channels.values()]  # type: ignore[attr-defined]  # a dict
         for connection in connections:
             connection.abandon()
-        super().close()
+        dispatcher.close(self)
 
     def wait_for_tasks(self, seconds: float) -> None:
         """Wait until all queued tasks have a thread, for so many seconds at most."""
