@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
+from contextlib import ExitStack
 
 import httpx
+import pytest
 from bs4 import BeautifulSoup
+
+from webchat.errors import InvalidInput
+from webchat.serving.listening import listen
 
 QUESTION = "tell " + " ".join(f"word-{number}" for number in range(400))
 WHOLE = f"Mock response to: {QUESTION}"
@@ -70,6 +76,19 @@ def test_a_port_that_somebody_else_listens_on_is_left_to_them(serve):
         server = serve("--backend", "mock", "--port", str(port))
         assert httpx.get(server.url).status_code == 200
         assert not server.url.endswith(f":{port}")
+
+
+@pytest.mark.parametrize(
+    ("first", "tries", "says"),
+    [(65535, 50, "Port 65535 is taken. "), (65534, 50, "Ports 65534 to 65535 are all taken. ")],
+)
+def test_no_port_is_tried_after_the_last(first, tries, says):
+    host = f"127.{1 + secrets.randbelow(250)}.{secrets.randbelow(250)}.1"  # where nobody else has these ports
+    with ExitStack() as taken:
+        for port in range(first, 65536):
+            taken.enter_context(socket.create_server((host, port)))
+        with pytest.raises(InvalidInput, match=f"^{says}Choose another with --port.$"):
+            listen(host, first, tries)
 
 
 def test_two_servers_on_one_folder_see_each_others_sessions_and_answers(serve):

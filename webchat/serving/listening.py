@@ -14,6 +14,7 @@ from webchat.errors import InvalidInput
 from webchat.fileutil import DiskFolder, locked
 
 PORTS_TRIED = 50
+LAST_PORT = 65535
 BACKLOG = 1024
 CLOSED_TO_OTHERS = 0o117
 """The umask that leaves 0660; the process's own umask may take away more, as the usual 022 does for the group."""
@@ -30,11 +31,12 @@ def listen(host: str, port: int, tries: int = PORTS_TRIED) -> socket.socket:
 
 def _listen_on(host: str, port: int, tries: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for candidate in range(port, port + tries) if port else (0,):
+    last = min(port + tries - 1, LAST_PORT)
+    for candidate in range(port, last + 1) if port else (0,):
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind((host, min(candidate, 65535)))
+            listening.bind((host, candidate))
             # Listen at once: the address is printed next, and another process could take a port that is only bound.
             listening.listen(BACKLOG)
         except OSError as error:
@@ -44,7 +46,8 @@ def _listen_on(host: str, port: int, tries: int) -> socket.socket:
                 raise InvalidInput(why) from error
             continue
         return listening
-    raise InvalidInput(f"Ports {port} to {port + tries - 1} are all taken. Choose another with --port.")
+    taken = f"Ports {port} to {last} are all taken" if last > port else f"Port {port} is taken"
+    raise InvalidInput(f"{taken}. Choose another with --port.")
 
 
 def _listen_at(path: Path) -> socket.socket:
