@@ -49,7 +49,8 @@ def _said(port: int, message: str) -> Iterator[str]:
 
 
 def main() -> None:
-    manager: Any = SimpleNamespace(answers_in_flight=0, close=lambda grace: None, keep_house=lambda: None)
+    idle = {"answers_in_flight": 0, "close": lambda grace: None, "end_grace": lambda: False, "keep_house": lambda: None}
+    manager: Any = SimpleNamespace(**idle)
     listening = server.listen("127.0.0.1", 0)
     print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
     server.run(create_app(int(sys.argv[1])), manager, listening, max_streams=MAX_STREAMS, grace=0)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import signal
+import threading
+import time
 from contextlib import ExitStack
 
 import httpx
 import pytest
 
 from tests.reading import until
+from tests.scripted import ScriptedBackend
 from tests.terminals import MODEL, whole
 from tests.terminals import gate as gate
 from tests.terminals import model as model
 from tests.test_crash import QUESTION, SLOW, WHOLE, ask, messages, read
+from webchat.manager import WebChatSessionManager
 
 
 def sent(server, session_id):
@@ -98,3 +102,20 @@ def test_told_to_end_with_nothing_open_it_ends_at_once_and_well(serve):
     assert httpx.get(server.url).status_code == 200
     assert server.terminate() == 0
     assert "Traceback" not in "".join(server.errors)
+
+
+def test_answers_that_nothing_ends_are_given_their_time_together():
+    gate = threading.Event()
+
+    class Stuck(ScriptedBackend):
+        def send_message(self, session_id, message, pictures=()):
+            yield "so far"
+            gate.wait()
+
+    manager = WebChatSessionManager(Stuck())
+    posted = [manager.start_conversation("hello") for _ in range(20)]
+    began = time.monotonic()
+    manager.close(patience=0.5)
+    assert time.monotonic() - began < 5
+    gate.set()
+    assert all(one.run.wait(30) for one in posted)

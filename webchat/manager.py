@@ -450,6 +450,10 @@ class WebChatSessionManager:
         self._current.attached.close()
         self.storage.close()
 
+    def end_grace(self) -> bool:
+        """Have `close` wait no longer for answers; returns whether it might have waited."""
+        return self._supervisor.end_grace()
+
     # Internals
 
     def _session_or_current(self, session_id: str | None, owner: str | None) -> WebChatSession | None:

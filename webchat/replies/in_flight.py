@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 from webchat.chat.reply import ReplyView
@@ -16,6 +17,8 @@ class RepliesInFlight:
         self.runs: dict[str, ReplyRunner] = {}
         self.unsaved: dict[str, ReplyView] = {}
         """Replies that have ended and could not be saved, until the next message in their session."""
+        self._ended = threading.Condition()
+        self._is_grace_over = False
 
     def end(self, run: ReplyRunner, release: Release) -> None:
         """Release the session of a reply that has ended."""
@@ -23,16 +26,31 @@ class RepliesInFlight:
         if not (run.is_saved or run.is_withdrawn):
             self.unsaved[run.session_id] = run.view
         release()
-        if self.runs.get(run.session_id) is run:
-            del self.runs[run.session_id]
+        self.drop(run)
+
+    def drop(self, run: ReplyRunner) -> None:
+        """Forget a reply."""
+        with self._ended:
+            if self.runs.get(run.session_id) is run:
+                del self.runs[run.session_id]
+            self._ended.notify_all()
 
     def interrupt_all(self, grace: float, patience: float) -> None:
         """Let all replies end for `grace` seconds, then interrupt the others and give them `patience` seconds."""
-        end = time.monotonic() + grace
-        for run in list(self.runs.values()):
-            run.wait(max(0.0, end - time.monotonic()))
-        runs = list(self.runs.values())
-        for run in runs:
+        begun = [*self.runs.values()]
+        with self._ended:
+            self._ended.wait_for(lambda: self._is_grace_over or not self.runs, grace)
+            self._is_grace_over = True
+        late = [*self.runs.values()]
+        for run in late:
             run.stop("interrupted")
-        for run in runs:
-            run.wait(patience)
+        end = time.monotonic() + patience
+        for run in (*begun, *late):
+            run.wait(max(0.0, end - time.monotonic()))
+
+    def end_grace(self) -> bool:
+        """Have `interrupt_all` wait no longer for replies; returns whether it might have waited."""
+        with self._ended:
+            was_over, self._is_grace_over = self._is_grace_over, True
+            self._ended.notify_all()
+        return not was_over

@@ -131,7 +131,7 @@ class ReplyLauncher:
 
     def _take_back(self, run: ReplyRunner) -> None:
         """End an answer that cannot be written, and remove its log, which would otherwise count as an answer."""
-        self._in_flight.runs.pop(run.session_id, None)
+        self._in_flight.drop(run)
         try:
             run.recorder.discard()
         except OSError:

@@ -235,6 +235,10 @@ class ReplySupervisor:
         self.stopping.set()
         self._storage.bus.close()
 
+    def end_grace(self) -> bool:
+        """Have `close` wait no longer for answers; returns whether it might have waited."""
+        return self._in_flight.end_grace()
+
     def _written_here(self, session_id: str) -> ReplyView | None:
         run, unsaved = self.runs.get(session_id), self._unsaved.get(session_id)
         if run:

@@ -49,7 +49,8 @@ def run(
 ) -> None:
     """Serve until SIGTERM or SIGINT; then let answers in flight run for `grace` seconds, and save them as they are.
 
-    Meanwhile new ones are refused. A second signal ends the process at once. `bounds` are those of connections.
+    Meanwhile new ones are refused. A second signal ends the wait for answers or, if nothing is waiting, the process at
+    once. `bounds` are those of connections.
     """
     _allow_files()
     memory.give_memory_back()
@@ -79,8 +80,10 @@ class _Shutdown:
         self.begun = threading.Event()
 
     def begin(self, number: int, frame: FrameType | None) -> None:
-        """Handle a signal; the second one ends the process at once."""
+        """Handle a signal; a later one saves the answers in flight as they are, or else ends the process at once."""
         if self.begun.is_set():
+            if self._manager.end_grace():
+                return
             raise SystemExit(0)
         self.begun.set()
         # In a thread of its own, while the server continues: open requests still get the end of their answers.
