@@ -92,8 +92,7 @@ class ReplyRecorder:
         """Whether the backend reports a pause, and the last write was long enough ago."""
         if not (isinstance(piece, Event) and piece.kind == "rest"):
             return False
-        self.pace.rests = True
-        return self._has_unwritten and self.pace.is_free(now)
+        return self.pace.rest(now) and self._has_unwritten
 
     def _append(self, record: dict[str, Any]) -> bool:
         size = size_of(record)
@@ -225,16 +224,16 @@ class ReplyRecorder:
             records = self._write_down()
         self._tell(records)
 
-    def _write_down(self) -> list[dict[str, Any]]:
+    def _write_down(self, *final: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Write and show the unwritten pieces, unless the reply has ended; returns their records.
 
-        Called with the lock held.
+        The `final` record is written with them. Called with the lock held.
         """
         records = [] if self.view.has_ended else self._waiting_records()
-        if records:
-            self.pace.begin()
-            self._written().write(*records)
-            self.pace.end()
+        if records or final:
+            self.pace.begin(time.monotonic())
+            self._written().write(*records, *final)
+            self.pace.end(time.monotonic())
             self._show(records)
         return records
 
@@ -259,8 +258,7 @@ class ReplyRecorder:
         """Write the last record, if the log can be written, and show the ended reply."""
         with self._lock:
             try:
-                records = self._write_down()
-                self._written().write(final)
+                records = self._write_down(final)
             except OSError:  # the log's last record is only for its readers; the transcript is what counts
                 records = self._waiting_records()  # the transcript may still be writable
                 self._show(records)

@@ -41,7 +41,7 @@ class WritePace:
         if one thread writes for all."""
         self._interval = times.write_interval
         self._written_at = self._tried_at = self._unwritten_since = 0.0
-        self._came_at = time.monotonic()
+        self._came_at = self._rested_at = time.monotonic()
         self._alone = 0
         """Pieces in a row that were not part of a burst."""
 
@@ -53,19 +53,28 @@ class WritePace:
         if is_first:
             self._unwritten_since = now
 
-    def begin(self) -> None:
+    def begin(self, now: float) -> None:
         """Note that a write begins."""
-        self._tried_at = time.monotonic()
+        self._tried_at = now
 
-    def end(self) -> None:
+    def end(self, now: float) -> None:
         """Note that the write has succeeded."""
-        self._written_at = time.monotonic()
+        self._written_at = now
+
+    def rest(self, now: float) -> bool:
+        """Note that a burst is complete, as the backend says. Returns whether to write it.
+
+        That is so if the last write was long enough ago, or will be too long ago when the next burst is complete.
+        """
+        self.rests = True
+        gap, self._rested_at = now - self._rested_at, now
+        return self._is_free(now) or now + gap - self._tried_at > self._interval
 
     def is_own_turn(self, now: float) -> bool:
         """Whether the reply's own thread should write the piece that has come."""
-        return now - self._written_at > self._times.own_write or (self._is_steady and self.is_free(now))
+        return now - self._written_at > self._times.own_write or (self._is_steady and self._is_free(now))
 
-    def is_free(self, now: float) -> bool:
+    def _is_free(self, now: float) -> bool:
         """Whether the last write was long enough ago for the reply's own thread to write again."""
         return now - self._tried_at >= self._interval * NEARLY
 

@@ -24,11 +24,12 @@ ERROR = "error"
 """The name of an event that ends the answer, whatever its data is."""
 LAST_WORDS = 2**12
 """Bytes at the end of an answer that are searched for an error that is no event; the most read for the first event."""
-GATHERING, FOR_EACH, LONGEST_GATHERING = 0.1, 0.0025, 0.24
+GATHERING, FOR_EACH, LONGEST_GATHERING = 0.1, 0.0025, 0.21
 """Seconds that the model server's events may collect before they are read; seconds to add for each parallel answer; the
-most seconds. Collected events are lost if the process is killed. Waking a thread for each token costs four times as
-much."""
-LONG, GATHERING_LONG = 1_600, 0.24
+most seconds. If the process is killed, the events that have collected are lost, and so are those before them if they
+are still being written: together, about a quarter of a second of an answer. Without collecting, a thread would wake for
+each token, which costs four times as much."""
+LONG, GATHERING_LONG = 1_600, 0.2
 """After so many characters, events may collect for so many seconds: nobody has read that far yet."""
 UNSEEN_END = 0.04
 """The most seconds if the answer's end neither wakes us nor can be seen in the socket."""
