@@ -214,16 +214,16 @@ class TestAnAnswerThatIsLost:
 
         def arrange(storage, words, times=1):
             database, left = storage.database, [times]
-            one = database.one
+            rows = database.rows
 
             def ask(statement, *rest, **more):
-                answer = one(statement, *rest, **more)
+                answer = rows(statement, *rest, **more)
                 if words in statement and left[0]:
                     left[0] -= 1
                     raise StorageAway
                 return answer
 
-            monkeypatch.setattr(database, "one", ask)
+            monkeypatch.setattr(database, "rows", ask)
 
         return arrange
 
@@ -267,7 +267,7 @@ class TestAnAnswerThatIsLost:
         with pytest.raises(StorageAway):
             log.write({"d": "two "})
         unheard(one, "nothing")
-        one.database.one = type(one.database).one.__get__(one.database)
+        one.database.rows = type(one.database).rows.__get__(one.database)
         log.write({"d": "two and three"})
         for storage in two:
             assert storage.replies.view("s").message(alive=True).content == "one two and three"

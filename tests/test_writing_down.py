@@ -155,6 +155,20 @@ class TestPace:
         assert self.written(ReplyTimes.own_write + 0.05) == [True]
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_where_writes_are_shared_even_many_replies_write_for_themselves(manager, backend, gates, monkeypatch, shared):
+    def answer():
+        yield "so far "
+        gates[0].wait()
+
+    monkeypatch.setattr(FileReplyLogs, "shares_writes", shared)
+    backend.send_message = lambda session_id, message: answer()
+    paces = [manager.start_conversation(f"hello {number}").run.recorder.pace for number in range(FEW + 1)]
+    for pace in paces:
+        pace.is_one_of_few = not shared
+    until(lambda: all(pace.is_one_of_few is shared for pace in paces))
+
+
 def test_half_a_character_is_no_readers_trouble_wherever_it_comes(manager, backend, gates):
     half = "a\ud800b"
     backend.plays(Event("reasoning", half), Event("note", half), Event("status", half), gates[0], half)

@@ -17,7 +17,8 @@ log = logging.getLogger(__name__)
 LOOK_INTERVAL = 0.02
 """Seconds at least between two checks for unwritten pieces; `POLL_INTERVAL` at most."""
 FEW = 8
-"""Replies whose own threads may write their pieces."""
+"""The most replies whose own threads write their pieces: if there are more, one thread for all is cheaper. There is no
+such limit if threads share their writes: together they need one statement, and one thread would need one for each."""
 
 
 class Tending:
@@ -44,7 +45,7 @@ class Tending:
             is_time = time.monotonic() - tended >= POLL_INTERVAL
             runs = list(self._runs.items())
             for session_id, run in runs:
-                run.recorder.pace.is_one_of_few = len(runs) <= FEW
+                run.recorder.pace.is_one_of_few = len(runs) <= FEW or self._replies.shares_writes
                 self._look_after(session_id, run, is_time)
             if is_time:
                 tended = time.monotonic()

@@ -48,6 +48,8 @@ class _Read:
 class FileReplyLogs:
     """See `webchat.storage.protocols.ReplyLogs`. The files are `<session>.reply`, in a folder of their own."""
 
+    shares_writes = False
+
     def __init__(self, folder: Folder, transcripts: FileTranscripts, leases: FileLeases) -> None:
         """`folder` is that of the transcripts."""
         self._transcripts, self._leases = transcripts, leases

@@ -112,6 +112,8 @@ class MemoryTranscripts:
 class MemoryReplyLogs:
     """See `ReplyLogs`."""
 
+    shares_writes = False
+
     def __init__(self, transcripts: MemoryTranscripts) -> None:
         self._transcripts = transcripts
         self._views: dict[str, ReplyView] = {}

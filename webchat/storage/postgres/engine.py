@@ -121,6 +121,7 @@ class PostgresStorage:
     def begin_anew(self) -> None:
         """Become a separate server: called in the child after a fork."""
         self.leases.begin_anew()
+        self.replies.writer.begin_anew()
         self.bus.begin_anew()
 
     def has(self, session_id: str) -> bool:

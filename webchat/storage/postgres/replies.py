@@ -17,6 +17,7 @@ from webchat.limits import drop_oldest
 from webchat.observer import timed
 from webchat.storage.postgres.database import Database, text
 from webchat.storage.postgres.leases import GUARD, PostgresLeases
+from webchat.storage.postgres.log_writer import LogWriter, NewLines
 from webchat.storage.postgres.transcripts import PostgresTranscripts
 
 CACHED_REPLIES, CACHED_BYTES = 1_000, 64 * 2**20
@@ -32,17 +33,6 @@ INSERT INTO webchat.conversations (session_id, reply, header)
 VALUES (%(session)s, nextval('webchat.numbers'), %(header)s)
 ON CONFLICT (session_id) DO UPDATE
 SET reply = excluded.reply, header = excluded.header, records = 0, requests = '{}' RETURNING reply
-"""
-_WRITE: LiteralString = f"""
-WITH head AS (
-    UPDATE webchat.conversations SET records = %(before)s + %(count)s
-    WHERE session_id = %(session)s AND reply = %(reply)s AND records = %(before)s AND {GUARD}
-    RETURNING cardinality(requests) AS asked
-), written AS (
-    INSERT INTO webchat.reply_lines SELECT %(reply)s, %(before)s + place, line
-    FROM head, unnest(%(lines)s::bytea[]) WITH ORDINALITY AS new (line, place)
-)
-SELECT asked FROM head
 """
 _TAKE_BACK: LiteralString = f"""
 UPDATE webchat.conversations SET reply = nextval('webchat.numbers'), records = %(before)s
@@ -89,6 +79,8 @@ class _Asked:
 class PostgresReplyLogs:
     """See `webchat.storage.protocols.ReplyLogs`. A write of a server that has lost its lease raises LeaseLost."""
 
+    shares_writes = True
+
     def __init__(
         self,
         database: Database,
@@ -99,6 +91,7 @@ class PostgresReplyLogs:
         """`requested` is called with each session that gets a request: its writer may be in another process."""
         self.database, self.transcripts, self.leases = database, transcripts, leases
         self._requested = requested
+        self.writer = LogWriter(database)
         self._guard = threading.Lock()
         """Guards the tables of this process; the database is not read while it is held."""
         self.most_bytes = CACHED_BYTES
@@ -231,20 +224,20 @@ class PostgresReplyLog:
 
     def _write(self, lines: list[bytes]) -> int:
         """Write the lines if they are not there yet; returns the number of requests."""
-        database, lease = self._logs.database, self._logs.leases.held(self._session_id)
-        values = {"session": self._session_id, "reply": self._reply, "before": self._written, "count": len(lines)}
-        found = database.one(_WRITE, values | {"lines": lines, "lease": lease}, again=False)
-        if found is None:
+        lease = self._logs.leases.held(self._session_id)
+        asked = self._logs.writer.write(NewLines(self._session_id, self._reply, self._written, lease, lines))
+        if asked is None:
             # The first try may have succeeded, and only the response was lost.
-            found = database.one(
+            found = self._logs.database.one(
                 "SELECT cardinality(requests) FROM webchat.conversations "
                 "WHERE session_id = %s AND reply = %s AND records = %s",
                 (self._session_id, self._reply, self._written + len(lines)),
             )
             self._logs.leases.require(self._session_id)
-        if found is None:
-            raise LeaseLost
-        return int(found[0])
+            if found is None:
+                raise LeaseLost
+            asked = int(found[0])
+        return asked
 
     def _require_certain(self) -> None:
         """Undo what a failed write may have added. The log gets another number, so that its readers start again."""

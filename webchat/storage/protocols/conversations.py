@@ -71,6 +71,13 @@ class ReplyLog(Protocol):
 class ReplyLogs(Protocol):
     """The replies in flight, at most one for each session, and those that dead writers have left."""
 
+    @property
+    def shares_writes(self) -> bool:
+        """Whether writes of several threads at once cost little more than one.
+
+        A write may then wait a few milliseconds for others, but not if the last one was by the same thread, alone.
+        """
+
     def begin(self, session_id: str, header: Mapping[str, Any]) -> ReplyLog:
         """Start the log of a reply. The caller holds the lease until it has ended the log."""
 

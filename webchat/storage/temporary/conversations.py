@@ -74,6 +74,10 @@ class RoutedReplyLogs:
 
     engines: Engines
 
+    @property
+    def shares_writes(self) -> bool:
+        return self.engines.main.replies.shares_writes
+
     def begin(self, session_id: str, header: Mapping[str, Any]) -> ReplyLog:
         self.engines.require_room(session_id, 0)
         return self._of(session_id).begin(session_id, header)
