@@ -100,8 +100,8 @@ class ReplyDispatcher:
 
         `reasons`: the model has reasoned before its answer.
         """
-        session = self._store.get(session_id, owner)
-        if session is None or session.title_by or not answerer.names_sessions:
+        session = self._store.get(session_id, owner) if answerer.names_sessions else None
+        if session is None or session.title_by:
             return
         options = self._options_for(session, answerer)
 

@@ -132,8 +132,8 @@ class Database:
             yield connection
 
     @contextmanager
-    def transaction(self, writes: str = "replace") -> Iterator[Connection]:
-        """One transaction for a block, with all other calls of its thread. `writes` is what the observer is told."""
+    def transaction(self, writes: str = "replace", *, has_one: bool = False) -> Iterator[Connection]:
+        """One transaction for a block, with all other calls of its thread. `writes` names it for the observer."""
         joined = self._joined_connection
         if joined is not None:
             with joined.transaction():
@@ -141,7 +141,9 @@ class Database:
             return
         with as_ours(self.note), self._opened().connection(self._patience) as connection:
             is_timed = timed(self.observer, writes) if writes else nullcontext()
-            with self._joining(connection), is_timed, connection.transaction():
+            # A block that has one statement only needs no BEGIN and COMMIT, but its check does.
+            is_single = has_one and not hasattr(self._joined, "check")
+            with self._joining(connection), is_timed, nullcontext() if is_single else connection.transaction():
                 self._joined.then = then = list[Callable[[], None]]()
                 yield connection
                 self._may_commit()

@@ -181,12 +181,10 @@ class PostgresReplyLogs:
     def end(self, session_id: str, reply: int | None, result: tuple[Message, bool] | None) -> None:
         """Remove the log and add its answer to the transcript, atomically. Raises LeaseLost."""
         values = {"session": session_id, "reply": reply, "lease": self.leases.held(session_id)}
-        before = self.transcripts.message(session_id, result[0].id) if result and result[1] else None
-        with self.database.transaction("append") as connection:
-            if reply is not None and not connection.execute(_END, values).fetchone():
-                raise LeaseLost
-            if result:
-                self.transcripts.add_reply(connection, session_id, result[0], extends=result[1], before=before)
+        if result:
+            self.transcripts.add_reply(session_id, result[0], reply, extends=result[1])
+        elif reply is not None and not self.database.rows(_END, values):
+            raise LeaseLost
         with self._guard:
             self._views.pop(session_id, None)
 
