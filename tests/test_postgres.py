@@ -636,12 +636,22 @@ class TestTheAddress:
             storage.transcripts.put_all({"s": data, "short": data[: data.index(b"\n")], "blank": b"\n\n"})
             assert [storage.export(name) for name in ("s", "short", "blank")] == [
                 data,
-                data[: data.index(b"\n") + 1],
+                data[: data.index(b"\n")],
                 b"\n\n",
             ]
             assert (len(idle) > 3, max(idle) < 0.2) == (True, True), idle
             storage.sessions.insert(row("s"), 0)
             assert len(storage.search.find("word 4999", None, lambda session_id: True, 10).hits) == 1
+
+    def test_a_transcript_without_its_last_line_feed_stays_so_until_it_grows(self, two):
+        torn = b'{"role": "user", "content": "one"}\n{"role": "user", "content": "tw'
+        for storage in two:
+            if not storage.has("s"):
+                storage.transcripts.put_all({"s": torn, "blank": b""})
+            assert [storage.export(name) for name in ("s", "blank")] == [torn, b""]
+        two[0].transcripts.append("s", Message("m1", "user", "three"))
+        grown = two[1].export("s")
+        assert (grown.startswith(torn + b"\n{"), grown.endswith(b"}\n")) == (True, True), grown
 
     def test_another_default_isolation_changes_nothing(self, database):
         with psycopg.connect(database, autocommit=True) as connection:

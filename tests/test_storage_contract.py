@@ -337,6 +337,17 @@ class TestReplies:
         )  # fmt: skip
         assert storage.transcripts.read("s").leaf.content == "one two"
 
+    @pytest.mark.parametrize("cut", [1, 5])
+    def test_an_export_has_the_answer_in_flight_after_a_last_line_that_does_not_end(self, storage, cut):
+        said(storage, "question", "more")
+        lines = storage.export("s")
+        storage.transcripts.put_all({"t": lines[:-cut]})
+        storage.replies.begin("t", {**HEADER, "parent": "m1"}).write({"d": "one two"})
+        exported = storage.export("t")
+        assert json.loads(exported.splitlines()[-1])["content"] == "one two"
+        storage.transcripts.put_all({"u": exported})
+        assert storage.transcripts.read("u").leaf.content == "one two"
+
     def test_what_a_writer_left_is_settled_once(self, storage):
         said(storage, "question")
         log = storage.replies.begin("s", HEADER)

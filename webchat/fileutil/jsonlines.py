@@ -29,6 +29,9 @@ def dump_all(records: Iterable[Mapping[str, Any]]) -> bytes:
     return "".join(f"{encode(record)}\n" for record in records).encode("utf-8", "replace")
 
 
+def followed_by(data: bytes, record: Mapping[str, Any]) -> bytes:
+    """The data with this record as a line of its own at the end, even if the last line lacks its newline."""
+    return data + (b"\n" if data and not data.endswith(b"\n") else b"") + dump_all([record])
 
 
 def parse(data: bytes) -> Iterator[tuple[int, Record | None]]:

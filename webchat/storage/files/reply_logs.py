@@ -149,9 +149,7 @@ class FileReplyLogs:
         view = self.view(session_id)
         data = self._transcripts.raw(session_id)
         left = left_record(view, Messages(messages_in(data) if view else ()))
-        if left is None:
-            return data
-        return data + (b"\n" if data and not data.endswith(b"\n") else b"") + jsonlines.dump_all([left])
+        return data if left is None else jsonlines.followed_by(data, left)
 
     def _is_understood(self, session_id: str) -> bool:
         """Whether the view, which was just read, has the whole log."""

@@ -73,7 +73,7 @@ class MemoryStorage:
     def export(self, session_id: str) -> bytes:
         data, view = self.transcripts.export(session_id), self.replies.view(session_id)
         left = left_record(view, self.transcripts.read(session_id).messages)
-        return data if left is None else data + jsonlines.dump_all([left])
+        return data if left is None else jsonlines.followed_by(data, left)
 
     def kept_by(self, owner: str | None) -> Kept:
         return self._usage.of(owner)

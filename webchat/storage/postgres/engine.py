@@ -137,7 +137,7 @@ class PostgresStorage:
     def export(self, session_id: str) -> bytes:
         view, data = self.replies.view(session_id), self.transcripts.raw(session_id)
         left = left_record(view, self.transcripts.read(session_id).messages)
-        return data if left is None else data + jsonlines.dump_all([left])
+        return data if left is None else jsonlines.followed_by(data, left)
 
     def kept_by(self, owner: str | None) -> Kept:
         found = self.database.one(_KEPT_BY_ONE, (person_of(owner),))

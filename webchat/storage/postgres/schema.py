@@ -123,10 +123,12 @@ CREATE TRIGGER reindex AFTER INSERT OR UPDATE OF words ON webchat.words FOR EACH
     WHEN (current_setting('webchat.folding', true) IS DISTINCT FROM '1') EXECUTE FUNCTION webchat.reindex();
 """
 """Servers of earlier versions may go on after a migration: what they write is reindexed."""
+_TORN = "ALTER TABLE webchat.conversations ADD COLUMN IF NOT EXISTS torn integer"
+"""The number of the line without a line feed, which an import had at its end. Lines that follow end it."""
 FOLDING: LiteralString = "1"
 """The version of `webchat.chat.folding`, as connections pass it and the trigger expects it. After a change of it, a
 migration lists all sessions, and has the trigger expect the next number."""
-STEPS: tuple[str, ...] = (_TABLES, _PICTURES, _REINDEXING, _WRITTEN_EARLIER)
+STEPS: tuple[str, ...] = (_TABLES, _PICTURES, _REINDEXING, _WRITTEN_EARLIER, _TORN)
 """The SQL of each migration."""
 LOCK_PATIENCE, AGAIN = 3, 5
 """Seconds that a step waits for a table, while all others wait behind it, and until the next try."""

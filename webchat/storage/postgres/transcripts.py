@@ -43,6 +43,8 @@ INSERT INTO webchat.words AS known (session_id, message_id, number, words) VALUE
 ON CONFLICT (session_id, message_id) DO UPDATE SET words = excluded.words, extended = true
 """
 
+_NOTE_TORN: LiteralString = "UPDATE webchat.conversations SET torn = lines WHERE session_id = %s"
+
 
 @dataclass
 class _Cached:
@@ -97,9 +99,12 @@ class PostgresTranscripts:
     def raw(self, session_id: str) -> bytes:
         """All lines unchanged."""
         rows = self._database.rows(
-            "SELECT line FROM webchat.lines WHERE session_id = %s ORDER BY number", (text(session_id),)
+            "SELECT line, number = torn FROM webchat.lines LEFT JOIN webchat.conversations USING (session_id) "
+            "WHERE session_id = %s ORDER BY number",
+            (text(session_id),),
         )
-        return b"".join(bytes(row[0]) + b"\n" for row in rows)
+        data = b"".join(bytes(row[0]) + b"\n" for row in rows)
+        return data[:-1] if rows and rows[-1][1] else data
 
     def sessions(self) -> Mapping[str, object]:
         rows = self._database.rows(
@@ -238,6 +243,8 @@ class PostgresTranscripts:
                     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), session_id)
                 for lines in by_size(_lines_of(transcripts[session_id]), LINES_AT_ONCE, BYTES_AT_ONCE):
                     self.add_lines(connection, session_id, lines)
+                if not transcripts[session_id].endswith(b"\n"):
+                    connection.execute(_NOTE_TORN, (text(session_id),))
                 _index_all(connection, session_id, tree)
 
     def drop_cached(self, session_ids: Collection[str]) -> None:
