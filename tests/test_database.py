@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -12,12 +13,13 @@ from click.testing import CliRunner
 from tests.conftest import Page
 from tests.database import server
 from webchat import create_app
+from webchat.chat.times import time_of
 from webchat.cli import main
 from webchat.config import load
 from webchat.errors import InvalidInput
 from webchat.memory import MemoryStore
 from webchat.storage import storage_at
-from webchat.storage.protocols.documents import MEMORIES
+from webchat.storage.protocols.documents import MEMORIES, RATES
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (webchat[postgres])")
 
@@ -165,10 +167,38 @@ class TestTheClock:
     def test_a_memory_has_its_time_and_its_deletion_can_be_undone(self, client, memories):
         say(client, "remember: the tea is green")
         [memory] = memories.list()
-        ahead = datetime.fromisoformat(memory["timestamp"]) - datetime.now(UTC)
-        assert timedelta(minutes=59) < ahead < timedelta(minutes=61)
+        assert is_an_hour_ahead(memory["timestamp"])
         deleted = client.post(f"/apps/settings/memories/{memory['id']}/delete", follow_redirects=True)
         assert "deleted." in Page(deleted).soup.select_one(".undo").get_text()
+
+    def test_messages_per_minute_are_counted_by_it(self, ahead, backend):
+        app, manager = chat_on(ahead, backend, WEBCHAT_MAX_MESSAGES_PER_MINUTE="5")
+        say(app.test_client(), "hello")
+        documents = manager.storage.documents
+        [[time]] = json.loads(documents.read(documents.of(RATES, None)))[""].values()
+        assert is_an_hour_ahead(time_of(time))
+        manager.close()
+
+    def test_who_is_disabled_by_a_command_is_disabled_since_then(self, ahead, command):
+        command("people", "disable", "ada")
+        [ada] = json.loads(command("people", "list", "--json").output)
+        assert is_an_hour_ahead(ada["disabled_since"])
+
+    def test_an_imported_memory_stays_in_the_trash_for_its_time(self, ahead, command, tmp_path):
+        file = str(tmp_path / "ada.zip")
+        with closing(storage_at(ahead)) as storage:
+            store = MemoryStore(storage.documents, clock=storage.now)
+            store.delete(store.remember("the tea is green", "ada")["id"], "ada")
+            document = storage.documents.of(MEMORIES, "ada")
+            deleted = re.findall(rb"deleted_at: .*", storage.documents.read(document))
+            assert command("people", "export", "ada", "-o", file).exit_code == 0
+            store.forget_all("ada")
+            command("import", "--owner", "ada", file)
+            assert re.findall(rb"deleted_at: .*", storage.documents.read(document)) == deleted != []
+
+
+def is_an_hour_ahead(time: str) -> bool:
+    return timedelta(minutes=59) < datetime.fromisoformat(time) - datetime.now(UTC) < timedelta(minutes=61)
 
 
 class TestSettings:

@@ -21,6 +21,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.database import execute, free_port, server
+from tests.processes import ROOT
 from tests.reading import until
 from webchat.archive.bounds import Watch
 from webchat.archive.brought import Report
@@ -137,6 +138,20 @@ class TestTheTime:
         clock = DatabaseClock(two[0].database, lambda: time.time() + hours * 3600)
         clock.compare()
         assert abs(seconds_of(clock.now()) - time.time()) < 60
+
+    def test_a_clock_that_is_set_meanwhile_changes_nothing(self, database):
+        program = (
+            "import sys, time\n"
+            "right, wrong = time.time, 0\n"
+            "time.time = lambda: right() + wrong\n"
+            "from webchat.storage import storage_at\n"
+            "storage = storage_at(sys.argv[1])\n"
+            "wrong = 3600\n"
+            "print(storage.now())\n"
+        )
+        command = [sys.executable, "-c", program, database]
+        told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        assert abs(seconds_of(told.strip()) - time.time()) < 60
 
     def test_what_happens_later_comes_later_whatever_a_servers_clock_says(self, two):
         one, other = two

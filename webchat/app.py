@@ -69,7 +69,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     if not settings.database:
         _require_home(settings.home.expanduser())
     memory = _memory(storage, settings)
-    disabled = DisabledPeople(storage.documents)
+    disabled = DisabledPeople(storage.documents, storage.now)
     manager = _manager(backend or live.first_backend(), storage, live, memory, disabled, metrics or NOBODY)
     app.extensions["webchat"] = manager
     app.register_blueprint(_pages(manager, live, memory))

@@ -12,6 +12,7 @@ from webchat.attachments import Given
 from webchat.backends import SessionBackend, SessionInfo, SessionOptions, abilities
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message
+from webchat.chat.times import seconds_of
 from webchat.housekeeping import TRASH_DAYS, Housekeeping
 from webchat.limits import Limits
 from webchat.observer import NOBODY, Observer
@@ -85,7 +86,7 @@ class WebChatSessionManager:
         self.storage = storage = with_temporary(opened(persistence_path, observer))
         self.now = clock = clock or storage.now
         self.store = WebChatSessionStore(storage.sessions, clock=clock, most=limits.sessions)
-        self.allowance = Allowance(storage, limits)
+        self.allowance = Allowance(storage, limits, lambda: seconds_of(clock()))
         self._current = CurrentBackend(backend, storage.pictures.read, before_answer)
         self._supervisor = ReplySupervisor(storage, limits, observer, over=lambda run: self.queue.reply_is_over(run))
         empty = EmptySessions(storage, self.store, self._current, clock, limits.sessions)
