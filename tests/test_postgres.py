@@ -206,6 +206,10 @@ class TestALeaseThatWasLost:
         late.leases.beat()
         late.leases.acquire("s")()
 
+    def test_a_server_that_stands_still_in_a_transaction_holds_up_others_no_longer_than_a_lease(self, two):
+        [limit] = two[0].database.one("SHOW idle_in_transaction_session_timeout")
+        assert limit == "7s"
+
     def test_signs_of_life_keep_it(self, two, database):
         one, other = two
         release = one.leases.acquire("s")
@@ -599,6 +603,18 @@ class TestTheAddress:
             storage.probe()
         storage.close()
 
+    def test_while_the_tables_are_gone_it_is_told_with_what_to_do(self, database):
+        manager = WebChatSessionManager(MockBackend(), database)
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("ALTER SCHEMA webchat RENAME TO elsewhere")
+            for ask in (manager.probe, manager.list_sessions, manager.create_session):
+                with pytest.raises(OSError, match="lacks the chat's tables; restore a backup") as caught:
+                    ask()
+                assert isinstance(caught.value, StorageAway) or caught.value.is_away
+            connection.execute("ALTER SCHEMA elsewhere RENAME TO webchat")
+        manager.create_session()
+        manager.close()
+
     def test_a_database_of_a_later_version_is_refused(self, database):
         with psycopg.connect(database, autocommit=True) as connection:
             connection.execute("UPDATE webchat.schema SET version = 99")
@@ -719,6 +735,24 @@ class TestTheAddress:
         assert 0 < written[0] < count
         assert storage.database.one("SELECT count(*) FROM webchat.words WHERE words = 'old'") == (0,)
         assert storage.search.find("late", None, lambda session_id: True, 1).hits
+
+    def test_a_server_that_stops_while_it_reindexes_reports_no_problem(self, two, database, monkeypatch, caplog):
+        two[0].sessions.insert(row("s"), 0)
+        two[0].transcripts.append("s", Message("m1", "user", "hello"))
+        two[0].database.rows("INSERT INTO webchat.reindexing VALUES ('s') ON CONFLICT DO NOTHING")
+        server, threads = storage_at(database), []
+        begin = server.database.transaction
+
+        def transaction(*told):
+            if threading.current_thread().name.startswith("reindexing"):
+                threads.append(threading.current_thread())
+                server.close()
+            return begin(*told)
+
+        monkeypatch.setattr(server.database, "transaction", transaction)
+        server.search.find("hello", None, lambda session_id: True, 1)
+        until(lambda: threads and not threads[0].is_alive())
+        assert "could not be indexed" not in caplog.text
 
     def test_what_an_earlier_version_still_writes_during_an_upgrade_is_indexed_anew(self, two, database):
         server = two[0]

@@ -52,7 +52,7 @@ SET client_encoding = 'UTF8'
 LIMITS: LiteralString = """
 SET statement_timeout = '8s';
 SET lock_timeout = '5s';
-SET idle_in_transaction_session_timeout = '10s'
+SET idle_in_transaction_session_timeout = '7s'
 """
 """For requests: somebody waits for each."""
 _NO_LIMITS: LiteralString = """

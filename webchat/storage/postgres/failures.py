@@ -18,6 +18,14 @@ _ENDED = ("57P01", "57P02", "57P03", "57P05", "53300")
 
 _NO_WRITES = "the database is read-only, like a replica; use the address of the primary"
 _NO_RIGHT = "the user in the database's address lacks a permission; grant it, or make that user the database's owner"
+_NO_TABLES = "the database lacks the chat's tables; restore a backup or, for an empty chat, restart the servers"
+_REFUSALS: Mapping[type[psycopg.Error], str | None] = {
+    psycopg.errors.LockNotAvailable: None,
+    psycopg.errors.InsufficientPrivilege: _NO_RIGHT,
+    psycopg.errors.InvalidSchemaName: _NO_TABLES,  # both while a backup is being restored
+    psycopg.errors.UndefinedTable: _NO_TABLES,
+}
+"""What to say when the database refuses a statement that it may accept later."""
 _REASONS: Mapping[tuple[str, ...], str] = {
     ("password authentication failed", "no password supplied", 'FATAL:  role "'): (
         "the database does not accept the user or password; correct them in its address"
@@ -52,14 +60,12 @@ def as_ours(note: Callable[..., None]) -> Iterator[None]:
     except (PoolTimeout, psycopg.InterfaceError) as error:
         note(away=True)
         raise StorageAway from error
-    except psycopg.errors.LockNotAvailable as error:
-        raise StorageAway(is_refused=True) from error
+    except tuple(_REFUSALS) as error:
+        raise StorageAway(_REFUSALS[type(error)], is_refused=True) from error
     except psycopg.errors.IdleInTransactionSessionTimeout as error:
         raise StorageAway from error
     except psycopg.errors.ReadOnlySqlTransaction as error:  # a replica, before or after a failover
         raise StorageAway(_NO_WRITES) from error
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise StorageAway(_NO_RIGHT, is_refused=True) from error
     except psycopg.OperationalError as error:
         if error.sqlstate == "53100":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error

@@ -69,7 +69,8 @@ class Reindexing:
         except SessionBusy:
             pass  # another server does it
         except OSError:  # the next search tries again
-            log.warning("earlier messages could not be indexed", exc_info=True)
+            if not self._database.is_closed:
+                log.warning("earlier messages could not be indexed", exc_info=True)
         finally:
             self._is_running = False
 
