@@ -65,11 +65,11 @@ class Importer:
             report.problem(f"session {name} was left out: files with its name already exist.")
 
     def here(self, owner: str | None) -> Callable[[Brought], Row | None]:
-        """Returns a function that looks up this person's existing sessions in a snapshot."""
+        """Returns a function that looks up this person's existing sessions."""
         lookup = self._sessions.lookup()
 
         def here(brought: Brought) -> Row | None:
-            row = lookup(self._name(brought.session_id, owner, lookup))
+            _, row = self._named(brought.session_id, owner, lookup)
             return row if row is not None and row.get("owner") != CLAIMED else None
 
         return here
@@ -114,8 +114,7 @@ class Importer:
         return 0 if all(brought.row.get("deleted_at") for brought in batch) else self._most
 
     def _choose(self, brought: Brought, owner: str | None, lookup: Lookup, chosen: _Chosen) -> None:
-        name = self._name(brought.session_id, owner, lookup)
-        row = lookup(name)
+        name, row = self._named(brought.session_id, owner, lookup)
         if name in chosen.new or (row and row.get("owner") != CLAIMED):
             if row and row.get("deleted_at"):
                 chosen.in_trash.append(name)
@@ -126,14 +125,16 @@ class Importer:
         else:
             chosen.new[name] = replace(brought, row={**brought.row, "session_id": name})
 
-    def _name(self, name: str, owner: str | None, lookup: Lookup) -> str:
-        """The session's own id or, if that belongs to somebody else, the id of this owner's copy."""
-        while self._is_of_another(name, owner, lookup):
-            name = str(uuid.uuid5(_COPIES, f"{owner}:{name}"))
-        return name
+    def _named(self, name: str, owner: str | None, lookup: Lookup) -> tuple[str, Row | None]:
+        """The session's own id or, if that belongs to somebody else, the id of this owner's copy; and its record.
 
-    def _is_of_another(self, name: str, owner: str | None, lookup: Lookup) -> bool:
-        row = lookup(name)
+        The record is looked up once: a claim may become somebody else's session between two lookups.
+        """
+        while self._is_of_another(name, row := lookup(name), owner):
+            name = str(uuid.uuid5(_COPIES, f"{owner}:{name}"))
+        return name, row
+
+    def _is_of_another(self, name: str, row: Row | None, owner: str | None) -> bool:
         if row:
             return row.get("owner") not in (owner, CLAIMED)
         # Files without a record are adopted for the owner None.

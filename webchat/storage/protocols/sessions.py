@@ -94,7 +94,7 @@ class Sessions(Protocol):
         """When the last session was moved to the trash, in seconds since 1970."""
 
     def lookup(self) -> Lookup:
-        """A snapshot of the records, for many lookups."""
+        """For many lookups. A record may change between two of them."""
 
     def claim(self, choose: Callable[[Lookup], Collection[str]], owner: str | None, most: int) -> None:
         """Claim ids for sessions of this owner. `choose` returns them; none may have a record.
