@@ -8,6 +8,8 @@ import os
 import re
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -16,9 +18,13 @@ from tests.conftest import HTMX, Page
 from tests.other_programs import AMPLIFIER_ROWS, ROOT, THREAD, Programs, claude_rows, codex_rows, everything
 from tests.reading import chunks, read_until, until
 from webchat import cli, create_app
+from webchat.chat.message import Message
 from webchat.chat.parts import Note, Reasoning, Text, ToolCall
 from webchat.errors import InvalidInput
+from webchat.programs import OtherPrograms
+from webchat.programs.catalog import DESCRIBED_AT_ONCE
 from webchat.programs.notices import Notices
+from webchat.programs.program import Described, Read, Spotted
 
 JSON = {"Accept": "application/json"}
 AMPLIFIER, CLAUDE, CODEX = f"amplifier.{ROOT}", "claude-code.aaaa-1", f"codex.{THREAD}"
@@ -294,6 +300,46 @@ def test_a_days_use_leaves_no_trace(client, manager, all_three, tmp_path):
     until(lambda: listed(client, "?q=Renamed")["hits"])
     assert client.get("/sessions/export").status_code == 200
     assert [everything(folder) for folder in folders] == before
+
+
+class Many:
+    """A program with two portions of sessions; the second one is described once `gate` is set."""
+
+    name, label = "many", "Many"
+
+    def __init__(self):
+        self.is_waiting, self.gate = threading.Event(), threading.Event()
+        self.spotted = [
+            Spotted(str(number), Path(f"/{number}"), -number, (1,)) for number in range(DESCRIBED_AT_ONCE + 1)
+        ]
+
+    def scan(self, known):
+        return self.spotted if not known else known.values()
+
+    def describe(self, spotted):
+        if spotted is self.spotted[-1]:
+            self.is_waiting.set()
+            assert self.gate.wait(30)
+        return Described("A title")
+
+    def read(self, spotted):
+        return Read((Message(spotted.id, "user", "apples"),), 1)
+
+
+def test_a_search_is_complete_only_with_all_sessions_in_its_index(manager):
+    program = Many()
+    programs = OtherPrograms([program], manager.storage, threading.Event())
+    with ThreadPoolExecutor() as pool:
+        looking = pool.submit(programs.page, None, None, None)
+        assert program.is_waiting.wait(30)
+        until(lambda: len(programs.search("apples", 1000, None).hits) == DESCRIBED_AT_ONCE)
+        assert not programs.search("apples", 1000, None).complete
+        program.gate.set()
+        looking.result(30)
+        found = programs.search("apples", 1000, None)
+        while not found.complete:
+            found = programs.search("apples", 1000, None)
+        assert len(found.hits) == DESCRIBED_AT_ONCE + 1
 
 
 def test_what_was_said_is_searched(client, all_three):

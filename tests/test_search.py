@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.stored import place_of
 from webchat.chat.message import Message
 from webchat.chat.search import needles_of
 from webchat.manager import WebChatSessionManager
+from webchat.storage.search import FRESH, SearchIndex
 from webchat.storage.search_file import LookedAtPart, SearchFile
 
 JSON = {"Accept": "application/json"}
@@ -256,6 +258,96 @@ def test_two_processes_share_it(home):
     soon(one, "pears", [session_id])
     one.close()
     other.close()
+
+
+class Texts:
+    """Texts to index, by session; `look` is called before they are listed."""
+
+    def __init__(self, **said):
+        self.said, self.look = said, lambda: None
+        self.is_whole = True
+
+    def sessions(self):
+        self.look()
+        return {name: len(text) for name, text in self.said.items()}
+
+    def messages(self, session_id):
+        return [Message(session_id, "user", self.said[session_id])]
+
+
+def test_what_was_indexed_during_a_search_is_not_claimed_to_be_in_it(tmp_path):
+    texts, gate = Texts(old="apples"), threading.Event()
+    index = SearchIndex(texts, tmp_path / "search.sqlite")
+    until(lambda: index.find("apples", None, lambda name: True, 9).complete)
+    texts.said["new"], texts.look = "more apples", lambda: gate.wait(PATIENCE)
+    index.forget_gone()
+
+    def then_indexed(name):
+        gate.set()
+        until(lambda: index.find("more", None, lambda name: True, 9).complete)
+        return True
+
+    looked_at = index.find("apples", None, then_indexed, 9)
+    assert ([hit.session_id for hit in looked_at.hits], looked_at.complete) == (["old"], False)
+    again = index.find("apples", None, lambda name: True, 9)
+    assert ([hit.session_id for hit in again.hits], again.complete) == (["new", "old"], True)
+    index.close()
+
+
+def test_an_index_that_could_not_be_updated_is_not_complete():
+    def fails():
+        raise OSError("not now")
+
+    texts = Texts(old="apples")
+    index, texts.look = SearchIndex(texts), fails
+    for _ in range(3):
+        assert index.find("apples", None, lambda name: True, 9) == ([], False, False)
+    texts.look = lambda: None
+    until(lambda: index.find("apples", None, lambda name: True, 9).complete)
+    index.close()
+
+
+def test_what_was_written_during_a_long_update_is_not_claimed_to_be_in_it(monkeypatch):
+    texts, begun, first, second = Texts(old="apples"), *(threading.Event() for _ in range(3))
+    later, messages = [0], texts.messages
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + later[0])
+    monkeypatch.setattr("webchat.storage.search.time", clock)
+
+    def slow(session_id):
+        begun.set()
+        assert first.wait(PATIENCE)
+        return messages(session_id)
+
+    texts.messages = slow
+    index = SearchIndex(texts)
+    assert not index.find("apples", None, lambda name: True, 9).complete
+    assert begun.wait(PATIENCE)
+    texts.said["new"], later[0] = "more apples", 3600
+    texts.look = lambda: second.wait(PATIENCE)
+    first.set()
+    until(lambda: index.find("apples", None, lambda name: True, 9).hits)
+    assert not index.find("apples", None, lambda name: True, 9).complete
+    second.set()
+    until(lambda: index.find("apples", None, lambda name: True, 9).complete)
+    assert [hit.session_id for hit in index.find("apples", None, lambda name: True, 9).hits] == ["new", "old"]
+    index.close()
+
+
+def test_an_index_that_cannot_be_updated_is_tried_seldom_and_said_once(caplog):
+    tries, texts = [], Texts(old="apples")
+
+    def fails():
+        tries.append(time.monotonic())
+        raise OSError("not now")
+
+    texts.look = fails
+    index = SearchIndex(texts)
+    until(lambda: index.find("apples", None, lambda name: True, 9) and len(tries) == 3)
+    assert tries[2] - tries[0] > 2 * FRESH - 0.5, "although there were many searches"
+    assert caplog.text.count("could not be updated") == 1
+    texts.look = lambda: None
+    until(lambda: index.find("apples", None, lambda name: True, 9).complete)
+    index.close()
 
 
 # On the page

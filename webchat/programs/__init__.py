@@ -146,8 +146,12 @@ class OtherPrograms:
             entry = self._catalog.get(session_id)
             return entry is not None and folder in (None, entry.working_dir) and program in (None, entry.program.name)
 
-        found = self._index.find(query, None, is_wanted, limit)
-        return found._replace(complete=found.complete and self._catalog.is_complete)
+        return self._index.find(query, None, is_wanted, limit)
+
+    @property
+    def are_all_known(self) -> bool:
+        """Whether all sessions have been found once."""
+        return self._catalog.is_complete
 
     def messages(self, session_id: str) -> tuple[Message, ...]:
         """A session's messages, for the index. Raises OSError."""
@@ -228,6 +232,10 @@ class _Texts:
 
     def __init__(self, programs: OtherPrograms) -> None:
         self._programs = programs
+
+    @property
+    def is_whole(self) -> bool:
+        return self._programs.are_all_known
 
     def messages(self, session_id: str) -> Iterable[Message]:
         return self._programs.messages(session_id)

@@ -6,6 +6,7 @@ Derived data: if lost, damaged or outdated, it is rebuilt from them in the backg
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +27,12 @@ log = logging.getLogger(__name__)
 MERGED_AT_ONCE = 32 * 2**20
 """An index up to this size is merged as soon as something was removed from it; it takes a second."""
 FRESH = 1.0
-"""Seconds between two updates of the index by searches."""
+"""Seconds between two updates of the index by searches, whether or not they succeed."""
+LATEST = 3.0
+"""Seconds: what was written earlier than this is in an index that is said to be complete.
+
+More than FRESH, so that an update may take a while and searches each second still find a complete index.
+"""
 PATIENCE = 0.05
 """Seconds that a search waits for the update, before it returns what is indexed."""
 LONGEST_SEARCH = 0.5
@@ -43,18 +49,22 @@ class SearchIndex:
     ) -> None:
         """`path` is the index's file; None: in memory. `require_own` raises OSError if its folder is not ours."""
         self._transcripts, self._file = transcripts, SearchFile(path, require_own)
-        self._guard = threading.Lock()
-        self._wanted, self._fresh = threading.Event(), threading.Event()
+        self._changed = threading.Condition()
+        """Guards the times and flags below; notified after each update."""
+        self._wanted = threading.Event()
         self.longest_search = LONGEST_SEARCH
-        self._looked = 0.0
-        self._running = self._closed = False
+        self._looked = self._tried = self._removed = -math.inf
+        """When the latest finished update began, and when an update and a removal were last asked for."""
+        self._running = self._closed = self._has_failed = False
+        self._is_whole = False
+        """Whether all sessions were known to the latest update."""
 
     def find(self, query: str, owner: str | None, wanted: Callable[[str], bool], limit: int) -> Found:
         """See `webchat.storage.protocols.Search`. Raises sqlite3.Error."""
         needles, is_all = needles_of(query)
         if not needles:
             return Found([], complete=True, partial=not is_all)
-        self._look_for_news()
+        is_fresh = self._look_for_news()  # known before the search: the index may become so during it
         end = time.monotonic() + self.longest_search
         hits: list[Hit] = []
         try:
@@ -66,42 +76,52 @@ class SearchIndex:
         except LookedAtPart:
             is_all = False
         except Exception:  # the next search updates the index again
-            self._looked = 0.0
+            self._looked = -math.inf
             raise
-        return Found(hits, complete=self._fresh.is_set(), partial=not is_all)
+        return Found(hits, complete=is_fresh, partial=not is_all)
 
     def forget_gone(self, *, wait: bool = False) -> None:
         """Remove deleted sessions from the index, if there is one."""
         if self._file.is_there and wait:
             self.update()
         elif self._file.is_there:
-            self._wake()
+            with self._changed:
+                self._removed = time.monotonic()
+                self._wake()
 
     def close(self) -> None:
         self._closed = True
         self._wanted.set()
         self._file.close()
 
-    def _look_for_news(self) -> None:
-        if time.monotonic() - self._looked < FRESH and self._fresh.is_set():
-            return
-        self._wake()
-        self._fresh.wait(PATIENCE)
+    def _look_for_news(self) -> bool:
+        """Whether the index has everything, but perhaps for what was written in the last seconds; see `LATEST`."""
+        now = time.monotonic()
+        with self._changed:
+            if not self._knows(now - FRESH):
+                if now - self._tried >= FRESH:
+                    self._wake()
+                self._changed.wait_for(lambda: self._knows(now - FRESH), PATIENCE)
+            return self._is_whole and self._knows(now - LATEST)
+
+    def _knows(self, moment: float) -> bool:
+        """Whether the index has what was written by then, and nothing that was removed."""
+        return self._looked >= max(moment, self._removed)
 
     def _wake(self) -> None:
-        with self._guard:
-            self._fresh.clear()
-            self._wanted.set()
-            if not self._running and not self._closed:
-                self._start()
+        """Ask for an update. The caller holds `_changed`."""
+        self._tried = time.monotonic()
+        self._wanted.set()
+        if not self._running and not self._closed:
+            self._start()
 
     def _start(self) -> None:
-        """Start the thread that updates the index; without a free thread the next search retries."""
+        """Start the thread that updates the index; without a free thread a later search retries."""
         try:
             threads.start(self._keep_up, "search")
             self._running = True
         except NoThreads:
-            log.warning("the search index cannot be updated: no thread is free")
+            self._say_once("the search index cannot be updated: no thread is free")
 
     def _keep_up(self) -> None:
         while True:
@@ -109,12 +129,21 @@ class SearchIndex:
             self._wanted.clear()
             if self._closed:
                 return
+            began, is_whole = time.monotonic(), self._transcripts.is_whole
             try:
                 self.update()
-            except Exception:  # the next search retries
-                log.warning("the search index could not be updated", exc_info=True)
-            self._looked = time.monotonic()
-            self._fresh.set()
+            except Exception as error:  # a later search retries
+                self._say_once("the search index could not be updated", error)
+                continue
+            with self._changed:
+                self._is_whole, self._looked, self._has_failed = is_whole, began, False
+                self._changed.notify_all()
+
+    def _say_once(self, problem: str, error: Exception | None = None) -> None:
+        """Log why an update failed, if it is the first to fail since the last that succeeded."""
+        if not self._has_failed:
+            log.warning(problem, exc_info=error)
+        self._has_failed = True
 
     def update(self) -> None:
         """Index what has changed in the transcripts since the last time. Raises OSError, sqlite3.Error.

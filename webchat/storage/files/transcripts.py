@@ -55,6 +55,8 @@ class FileTranscripts:
     The files are `<session>.jsonl`, read incrementally.
     """
 
+    is_whole = True
+
     def __init__(
         self, folder: Folder, cached_sessions: int = CACHED_SESSIONS, cached_bytes: int = CACHED_BYTES
     ) -> None:

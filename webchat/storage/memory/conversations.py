@@ -20,6 +20,8 @@ from webchat.fileutil import jsonlines
 class MemoryTranscripts:
     """See `Transcripts`."""
 
+    is_whole = True
+
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._trees: dict[str, Tree] = {}

@@ -33,6 +33,10 @@ class Kept:
 class Texts(Protocol):
     """The searched conversations, wherever they are stored."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether `sessions` has all of them; false while some are still being looked for."""
+
     def messages(self, session_id: str) -> Iterable[Message]:
         """All messages of a session, in the order they were added."""
 
