@@ -350,6 +350,19 @@ def test_an_index_that_cannot_be_updated_is_tried_seldom_and_said_once(caplog):
     index.close()
 
 
+def test_processes_that_index_at_once_do_so_once(tmp_path):
+    texts = Texts(**{f"s{number}": f"apples {number}" for number in range(100)})
+    path = tmp_path / "search.sqlite"
+    indexes = [SearchIndex(texts, path) for _ in range(4)]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(SearchIndex.update, indexes))
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT count(*) FROM messages").fetchone() == (100,)
+        assert database.execute("SELECT count(*) FROM files").fetchone() == (100,)
+    for index in indexes:
+        index.close()
+
+
 # On the page
 
 

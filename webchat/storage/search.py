@@ -172,6 +172,7 @@ class SearchIndex:
         messages = self._transcripts.messages(session_id) if version else ()
         said = {message.id: message.full_text for message in messages if message.full_text.strip()}
         with self._file.using() as database:
+            database.execute("BEGIN IMMEDIATE")  # another process may index the same session now
             rows = database.execute("SELECT id, message, text FROM messages WHERE session = ?", (session_id,))
             old = {message: (row, text) for row, message, text in rows.fetchall()}
             for message, (row, text) in old.items():

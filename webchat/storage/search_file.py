@@ -25,7 +25,6 @@ JOURNAL = 2**20
 STEPS = 1_000
 """SQLite's virtual machine instructions between two checks of the deadline."""
 _SCHEMA = f"""
-BEGIN IMMEDIATE;
 DROP TABLE IF EXISTS words;
 DROP TABLE IF EXISTS messages;
 DROP TABLE IF EXISTS files;
@@ -33,8 +32,7 @@ PRAGMA user_version = {VERSION};
 CREATE TABLE files (session TEXT PRIMARY KEY, stamp TEXT);
 CREATE TABLE messages (id INTEGER PRIMARY KEY, session TEXT, message TEXT, text TEXT);
 CREATE INDEX messages_of ON messages (session);
-CREATE VIRTUAL TABLE words USING fts5 (text, content='', detail=none, tokenize='trigram case_sensitive 1');
-COMMIT;
+CREATE VIRTUAL TABLE words USING fts5 (text, content='', detail=none, tokenize='trigram case_sensitive 1')
 """
 
 
@@ -159,7 +157,7 @@ class SearchFile:
                 self._remove()
                 return self._connected(name)
             if version != VERSION:
-                database.executescript(_SCHEMA)
+                _make_tables(database)
             database.execute("SELECT count(*) FROM files").fetchone()
         except BaseException:
             database.close()
@@ -193,6 +191,15 @@ class SearchFile:
         for path in self._paths():
             with suppress(OSError):
                 path.unlink()
+
+
+def _make_tables(database: sqlite3.Connection) -> None:
+    """Make the tables, unless another process has done so meanwhile."""
+    with database:
+        database.execute("BEGIN IMMEDIATE")
+        if database.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+            for statement in _SCHEMA.split(";"):
+                database.execute(statement)
 
 
 def _prepare(database: sqlite3.Connection) -> None:
