@@ -23,6 +23,7 @@ PATCHED = {
     "tests/test_writing_down.py: webchat.backends.openai.incoming": "a clock that stands still",
     "tests/conftest.py: webchat.replies.supervisor": "a stop that a busy machine needs longer for",
     "tests/test_model_facts.py: webchat.backends.openai.server.FACTS_PATIENCE": "a wait that is longer than the test",
+    "tests/test_sessions_command.py: webchat.cli.session_commands.INDEX_PATIENCE": "a wait that a test need not last",
     "tests/test_acp_process.py: webchat.threads": "a thread that is begun late",
     "tests/test_search.py: webchat.storage.search.time": "an update of the index that takes an hour",
     "tests/test_gathering.py: webchat.backends.openai.incoming": "moments too short for a test to tell",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -248,6 +250,44 @@ def test_what_is_no_chat_is_told_from_one(status, body, command):
         1,
         f"Error: There is no webchat at {url}: the response has status {status}.\n",
     )
+
+
+@contextmanager
+def indexing(searches):
+    """A server whose search index is complete after so many searches; its address."""
+    asked = itertools.count(1)
+
+    class Page(BaseHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+        def do_GET(self):
+            found = {"sessions": [], "has_more": False, "hits": [], "partial": False}
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Webchat-Answer", "1")
+            self.end_headers()
+            self.wfile.write(json.dumps(found | {"complete": next(asked) > searches}).encode())
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_search_waits_for_the_index():
+    with indexing(2) as url:
+        result = CliRunner().invoke(main, ["sessions", "search", "--url", url, "kettles", "--json"])
+    assert (result.exit_code, result.stderr, json.loads(result.stdout)["complete"]) == (0, "", True)
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_search_that_has_waited_long_enough_says_so_to_people_and_scripts(monkeypatch, more):
+    monkeypatch.setattr("webchat.cli.session_commands.INDEX_PATIENCE", 0.2)
+    with indexing(1000) as url:
+        result = CliRunner().invoke(main, ["sessions", "search", "--url", url, "kettles", *more])
+    assert (result.exit_code, result.stderr) == (7, "The search index is still being built; try again in a moment.\n")
+    assert not more or json.loads(result.stdout)["complete"] is False
 
 
 def test_each_person_has_their_own(serve, home):

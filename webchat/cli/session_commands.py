@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -10,13 +12,16 @@ import click
 
 from webchat.cli.default_command import DefaultGroup
 from webchat.cli.session_id import deleted_that_begin_so, sessions_that_begin_so
+from webchat.cli.terminal import NOT_NOW
 from webchat.cli.where import Where, where_options
 from webchat.terminal.safe import json_text, safe_line
 from webchat.terminal.transcript import hit_lines, message_text, session_line
 
 if TYPE_CHECKING:
-    from webchat.terminal.client import Fields
+    from webchat.terminal.client import ChatClient, Fields
 
+INDEX_PATIENCE, INDEX_PAUSE = 10.0, 0.1
+"""Seconds to wait for the search index, and between two looks at it."""
 SHOWN = 50
 """Sessions that are listed without `--all`."""
 
@@ -70,19 +75,34 @@ def show_session(where: Where, as_json: bool, session_id: str) -> None:
 @_options
 @click.argument("words", nargs=-1, required=True)
 def search_sessions(where: Where, as_json: bool, words: tuple[str, ...]) -> None:
-    """Find sessions by words in their titles and messages."""
+    """Find sessions by words in their titles and messages.
+
+    Waits up to ten seconds for the search index. If it is not complete by then, what is indexed is searched, and the
+    exit code is 7.
+    """
     sought = " ".join(words).strip()
     if not sought:
         raise click.UsageError("Enter a word to search for.")
     with where.sessions() as chat:
-        found = chat.page("", sought, None, 0)
+        found = _searched(chat, sought)
     if as_json:
         click.echo(json_text(found))
-        return
-    _lines(map(session_line, found["sessions"]))
-    _lines(line for hit in found["hits"] for line in hit_lines(hit))
+    else:
+        _lines(map(session_line, found["sessions"]))
+        _lines(line for hit in found["hits"] for line in hit_lines(hit))
     if not found["complete"]:
         click.echo("The search index is still being built; try again in a moment.", err=True)
+        sys.exit(NOT_NOW)
+
+
+def _searched(chat: ChatClient, sought: str) -> Fields:
+    """What is found once the index is complete, or has been waited for."""
+    end = time.monotonic() + INDEX_PATIENCE
+    found = chat.page("", sought, None, 0)
+    while not found["complete"] and time.monotonic() < end:
+        time.sleep(INDEX_PAUSE)
+        found = chat.page("", sought, None, 0)
+    return found
 
 
 @session_group.command("rename")
