@@ -345,6 +345,14 @@ def retry(session_id, text):
     say(session_id, "At last.")
 
 
+def leave(session_id, text):
+    """Leaves the mode by itself; `when told`: not before the test has created a file."""
+    while "when told" in text and not (FOLDER / "leave").exists():
+        time.sleep(0.01)
+    choices[session_id]["mode"] = "ask"
+    update(session_id, "current_mode_update", currentModeId="ask")
+
+
 def told(session_id, text):
     """What the agent knows, as JSON."""
     known = {
@@ -446,6 +454,10 @@ def config_options(session_id):
 
 def set_choice(params, name, value):
     if "--stubborn" in SWITCHES:
+        raise Failure({"code": -32603, "message": "Not now"})
+    while "--late-to-choose" in SWITCHES and not (FOLDER / "choose").exists():
+        time.sleep(0.01)
+    if "--then-refuses" in SWITCHES:
         raise Failure({"code": -32603, "message": "Not now"})
     choices[params["sessionId"]][name] = params[value]
     if "--options" in SWITCHES:

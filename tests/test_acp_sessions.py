@@ -13,11 +13,12 @@ from tests.acp import Reading, agents_in, ask, text_of, told
 from tests.reading import until
 from tests.scripted import ScriptedBackend
 from webchat import create_app
-from webchat.backends import SessionOptions
+from webchat.backends import Event, SessionOptions
 from webchat.backends.acp.records import Record, Records
 from webchat.backends.acp.transcript import MOST_TOLD
+from webchat.chat.chosen import Chosen
 from webchat.conventions import SERVER_DIR, WEB_CHAT_AGENT_SESSIONS_FILENAME
-from webchat.errors import BackendUnavailable, InvalidInput
+from webchat.errors import BackendUnavailable, InvalidInput, NotYetChosen
 from webchat.fileutil import DiskFolder
 
 
@@ -440,6 +441,49 @@ def test_a_new_session_of_the_agent_works_as_was_chosen(agents):
     assert told(again, session_id)["choices"]["mode"] == "plan"
 
 
+def test_what_was_chosen_on_another_server_is_applied_here(agents):
+    backend = agents.backend("--modes")
+    session_id = begun(backend)
+    backend.set_control(session_id, "model", "large")
+    backend.configure_session(session_id, SessionOptions(chosen=Chosen({"mode": "plan"}, 1)))
+    assert told(backend, session_id)["choices"] == {"mode": "plan", "model": "large"}
+    backend.configure_session(session_id, SessionOptions(chosen=Chosen({"mode": "ask", "model": "large"}, 2)))
+    assert told(backend, session_id)["choices"] == {"mode": "ask", "model": "large"}
+    elsewhere = agents.backend("--modes", "--no-load")
+    elsewhere.resume_session("from elsewhere", said(HELLO))
+    elsewhere.configure_session("from elsewhere", SessionOptions(chosen=Chosen({"mode": "plan"}, 1)))
+    assert told(elsewhere, "from elsewhere")["choices"]["mode"] == "plan"
+
+
+PLAN = SessionOptions(chosen=Chosen({"mode": "plan"}, 1))
+
+
+@pytest.fixture
+def planned(agents):
+    """A backend and its session, in whose last answer another server's choice, `PLAN`, was applied."""
+    backend = agents.backend("--modes")
+    session_id = begun(backend)
+    backend.configure_session(session_id, PLAN)
+    assert told(backend, session_id)["choices"]["mode"] == "plan"
+    return backend, session_id
+
+
+def test_an_older_choice_does_not_undo_a_newer_one(planned):
+    backend, session_id = planned
+    backend.set_control(session_id, "mode", "ask")
+    backend.configure_session(session_id, PLAN)  # as it was read before the choice
+    assert told(backend, session_id)["choices"]["mode"] == "ask"
+
+
+def test_a_mode_that_the_agent_has_left_itself_is_not_set_again(planned, agents):
+    backend, session_id = planned
+    ask(backend, session_id, "leave")
+    assert backend.pending_choices(session_id, PLAN.chosen) == {}
+    backend.configure_session(session_id, PLAN)
+    assert told(backend, session_id)["choices"]["mode"] == "ask"
+    assert len(agents.received("session/set_mode")) == 1
+
+
 def test_a_fork_works_as_was_chosen_in_its_source(home, agents):
     values = {"WEBCHAT_BACKEND": "acp", "WEBCHAT_AGENT": shlex.join(agents.command("--modes"))}
     manager = create_app({"AMPLIFIER_HOME": str(home), **values}).extensions["webchat"]
@@ -466,7 +510,6 @@ def test_a_session_of_an_agent_that_is_gone_says_so_and_its_fork_goes_on(agents,
     with pytest.raises(BackendUnavailable, match=r"by two, which is not set up here\. Fork it to continue with one"):
         ask(again, session_id, "hello")
     again.resume_session("fork", said(HELLO))
-    again.carry_choices(session_id, "fork")
     again.configure_session("fork", SessionOptions(agent="two"))
     assert text_of(ask(again, "fork", "hello")) == "You said: hello"
 
@@ -480,6 +523,84 @@ def test_a_choice_that_a_new_session_does_not_take_is_noted(agents):
     again.resume_session(session_id, said(HELLO))
     [note] = [piece.text for piece in ask(again, session_id, "hello") if not isinstance(piece, str)]
     assert "“Mode”" in note
+
+
+def late(agents, *switches):
+    """A backend and its session, whose agent has not confirmed the mode "plan" in time."""
+    backend = agents.backend("--modes", "--late-to-choose", *switches)
+    backend.bounds.choice_patience = 0.2
+    session_id = begun(backend)
+    with pytest.raises(NotYetChosen, match=r"Scripted did not confirm .* with your next message"):
+        backend.set_control(session_id, "mode", "plan")
+    assert backend.pending_choices(session_id, Chosen()) == {"mode": "plan"}
+    return backend, session_id
+
+
+def notes(backend, session_id):
+    return [piece.text for piece in ask(backend, session_id, "hello") if not isinstance(piece, str)]
+
+
+def test_a_choice_that_is_not_confirmed_in_time_is_tried_again_with_each_message(agents):
+    backend, session_id = late(agents)
+    for _ in range(2):
+        assert notes(backend, session_id) == [
+            "Scripted did not confirm “Mode” in time. Your next message sets it again."
+        ]
+        assert backend.pending_choices(session_id, Chosen()) == {"mode": "plan"}
+    (agents.folder / "choose").touch()
+    backend.bounds.choice_patience = 15
+    assert told(backend, session_id)["choices"]["mode"] == "plan"
+    assert backend.pending_choices(session_id, Chosen()) == {}
+    tries = len(agents.received("session/set_mode"))
+    ask(backend, session_id, "hello")
+    assert len(agents.received("session/set_mode")) == tries
+
+
+def test_a_status_tells_which_choice_is_being_set(agents):
+    backend, session_id = late(agents)
+    pieces = list(backend.send_message(session_id, "hello"))
+    assert pieces[:2] == [
+        Event("status", "Setting “Mode”"),
+        Event("note", "Scripted did not confirm “Mode” in time. Your next message sets it again."),
+    ]
+
+
+def test_a_mode_that_was_confirmed_late_and_that_the_agent_has_left_is_not_set_again(agents):
+    backend = agents.backend("--modes", "--late-to-choose")
+    session_id = begun(backend)
+    backend.bounds.choice_patience = 0.2
+    backend.configure_session(session_id, PLAN)
+    reading = Reading(backend, session_id, "leave when told")
+    reading.until(lambda piece: isinstance(piece, Event) and "did not confirm" in piece.text)
+    (agents.folder / "choose").touch()
+    until(lambda: backend.controls(session_id).selects[0].value == "plan")
+    (agents.folder / "leave").touch()
+    assert reading.ended.wait(30)
+    assert backend.pending_choices(session_id, PLAN.chosen) == {}
+    assert told(backend, session_id)["choices"]["mode"] == "ask"
+
+
+def test_a_choice_that_is_refused_late_is_said_not_to_hold(agents):
+    backend, session_id = late(agents, "--then-refuses")
+    (agents.folder / "choose").touch()
+    backend.bounds.choice_patience = 15
+    [note] = notes(backend, session_id)
+    assert "did not accept “Mode”" in note
+    assert backend.pending_choices(session_id, Chosen()) == {}
+    assert backend.controls(session_id).selects[0].value == "ask"
+    assert notes(backend, session_id) == []
+
+
+def test_a_choice_that_is_late_in_a_new_session_of_the_agent_is_tried_again(agents):
+    _, session_id = late(agents)
+    agents.close()
+    again = agents.backend("--modes", "--no-load", "--late-to-choose")
+    again.bounds.choice_patience = 0.2
+    again.resume_session(session_id, said(HELLO))
+    assert "did not confirm “Mode”" in notes(again, session_id)[-1]
+    (agents.folder / "choose").touch()
+    again.bounds.choice_patience = 15
+    assert told(again, session_id)["choices"]["mode"] == "plan"
 
 
 # Sessions of the agent's own

@@ -14,6 +14,8 @@ from tests.conftest import HTMX, Page
 from tests.tab import OpenTab
 from webchat.backends import MockBackend
 from webchat.backends.abilities import Controls, Select
+from webchat.chat.chosen import LONGEST, MOST, Chosen, chosen_of, with_chosen
+from webchat.errors import NotYetChosen, StorageError
 
 JSON = {"Accept": "application/json"}
 
@@ -109,15 +111,127 @@ def test_before_the_first_message_there_is_nothing_to_choose(client, manager, ap
     assert "once the agent is running" in answer.json["error"]
 
 
-def test_what_the_agent_refuses_is_its_fault(start):
+@pytest.fixture
+def stubborn(start):
+    """A client, and a session whose agent refuses every choice."""
     app = start("--modes --stubborn")
     manager, client = app.extensions["webchat"], app.test_client()
     session_id = manager.create_session("~").session_id
     manager.send_message("hello", session_id)
+    return client, session_id
+
+
+def test_what_the_agent_refuses_is_its_fault(stubborn):
+    client, session_id = stubborn
     answer = client.post(f"/sessions/{session_id}/controls", data={"mode": "plan"}, headers=JSON)
     assert answer.status_code == 503
     assert "Not now" in answer.json["error"]
     assert client.get(f"/sessions/{session_id}/controls").json["controls"][0]["value"] == "ask"
+
+
+def test_a_page_shows_again_what_holds_after_a_refusal(stubborn):
+    client, session_id = stubborn
+    answer = client.post(f"/sessions/{session_id}/controls", data={"mode": "plan"}, headers=HTMX)
+    soup = BeautifulSoup(answer.text, "html.parser")
+    assert (answer.status_code, answer.headers["HX-Retarget"]) == (503, "#problem")
+    assert "Not now" in soup.select_one(".problem").get_text()
+    assert soup.select_one('[hx-target="#controls"] select[name=mode] [selected]')["value"] == "ask"
+
+
+class Late(MockBackend):
+    """A backend that confirms no choice in time."""
+
+    def controls(self, session_id):
+        modes, models = (("ask", "Ask"), ("plan", "Plan only")), (("a", "A"), ("b", "B"))
+        return Controls((Select("mode", "Mode", "ask", modes), Select("model", "Model", "a", models)))
+
+    def pending_choices(self, session_id, chosen):
+        return chosen.values
+
+    def set_control(self, session_id, select_id, value):
+        raise NotYetChosen("Not confirmed.")
+
+
+def test_a_choice_that_is_not_confirmed_in_time_is_noted_for_the_next_message(start):
+    app = start()
+    manager, client = app.extensions["webchat"], app.test_client()
+    manager.use_backend(Late(delay=0))
+    session_id = manager.create_session("~").session_id
+    for fields, headers in (({"mode": "plan"}, JSON), ({"control": "mode", "value": "plan"}, HTMX)):
+        answer = client.post(f"/sessions/{session_id}/controls", data=fields, headers=headers)
+        assert (answer.status_code, "Not confirmed." in answer.text) == (503, True)
+    assert client.get(f"/sessions/{session_id}/controls").json["controls"][0]["value"] == "plan"
+    assert BeautifulSoup(answer.text, "html.parser").select_one("select[name=mode] [selected]")["value"] == "plan"
+    assert manager.store.require(session_id).extra["choices"]["values"] == {"mode": "plan"}
+
+
+def test_all_choices_of_a_form_are_noted_if_they_are_not_confirmed_in_time(start):
+    app = start()
+    manager, client = app.extensions["webchat"], app.test_client()
+    manager.use_backend(Late(delay=0))
+    session_id = manager.create_session("~").session_id
+    answer = client.post(f"/sessions/{session_id}/controls", data={"mode": "plan", "model": "b"}, headers=HTMX)
+    assert (answer.status_code, "Not confirmed." in answer.text) == (503, True)
+    shown = BeautifulSoup(answer.text, "html.parser").select("#controls [selected], [hx-target='#controls'] [selected]")
+    assert [option["value"] for option in shown] == ["plan", "b"]
+    assert manager.store.require(session_id).extra["choices"]["values"] == {"mode": "plan", "model": "b"}
+
+
+def test_a_choice_counts_also_if_only_another_server_knew_of_a_change(client, manager, session_id):
+    manager.store.note_choice(session_id, "mode", "plan")
+    client.post(f"/sessions/{session_id}/controls", data={"mode": "ask"})
+    assert told(manager, session_id)["mode"] == "ask"
+
+
+def test_a_choice_made_on_another_server_is_shown_before_the_next_message(client, manager, session_id):
+    tab = OpenTab(client.application.test_client(), f"/sessions/{session_id}").connect()
+    try:
+        manager.store.note_choice(session_id, "mode", "plan")
+        manager.storage.bus.publish(session_id, urgent=True)
+        tab.read(lambda tab: tab.soup.select_one("select[name=mode] [selected]")["value"] == "plan")
+    finally:
+        tab.close()
+    assert chosen(Page(client.get(f"/sessions/{session_id}"))) == {"mode": "Plan only", "model": "Small"}
+    assert client.get(f"/sessions/{session_id}/controls").json["controls"][0]["value"] == "plan"
+    assert told(manager, session_id)["mode"] == "plan"
+
+
+@pytest.mark.parametrize(("name", "value"), [("mode", "fly"), ("odd", "plan")])
+def test_a_noted_choice_that_is_not_offered_here_is_not_shown(client, manager, session_id, name, value):
+    manager.store.note_choice(session_id, name, value)
+    assert chosen(Page(client.get(f"/sessions/{session_id}"))) == {"mode": "Ask", "model": "Small"}
+
+
+def test_a_choice_that_cannot_be_noted_is_made_anyway(client, manager, session_id, monkeypatch, caplog):
+    def full(*_given):
+        raise StorageError("The list could not be saved", OSError(28, "full"))
+
+    monkeypatch.setattr(manager.store.sessions, "update", full)
+    assert client.post(f"/sessions/{session_id}/controls", data={"mode": "plan"}, headers=JSON).status_code == 200
+    monkeypatch.undo()
+    assert "could not be noted" in caplog.text
+    assert told(manager, session_id)["mode"] == "plan"
+
+
+def test_a_fork_with_another_agent_begins_in_that_agents_mode(client, manager, session_id):
+    client.post(f"/sessions/{session_id}/controls", data={"mode": "plan"})
+    manager.store.annotate(session_id, {"agent": "gone"})
+    fork = manager.fork(session_id, manager.conversation(session_id).last.id).session_id
+    assert told(manager, fork)["mode"] == "ask"
+
+
+def test_what_is_noted_is_bounded_and_what_does_not_fit_is_forgotten():
+    extra = {"model": "m"}
+    for number in range(2 * MOST):
+        extra = with_chosen(extra, str(number), "x")
+    extra = with_chosen(extra, "39", "x" * LONGEST)
+    assert extra["model"] == "m"
+    assert chosen_of(extra) == Chosen({str(number): "x" for number in range(MOST, 2 * MOST - 1)}, 2 * MOST + 1)
+
+
+@pytest.mark.parametrize("damaged", [[], {"values": []}, {"values": {"a": 1}, "revision": 1}, {"values": {}}])
+def test_damaged_choices_are_none(damaged):
+    assert chosen_of({"choices": damaged}) == Chosen()
 
 
 def test_the_commands_stand_in_a_list(client, session_id):

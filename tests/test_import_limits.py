@@ -70,6 +70,11 @@ def test_what_is_within_the_limits_comes_as_it_is(manager, home):
     assert {name: kept[name] for name in row} == row
 
 
+def test_a_file_chooses_no_mode_of_an_agent(manager):
+    assert brought_in(manager, file_of({"extra": {"model": "m", "choices": {"mode": "never ask"}}})).problems == []
+    assert manager.storage.sessions.row("s")["extra"] == {"model": "m"}
+
+
 @pytest.mark.parametrize("field", ["model", "created_at", "error", "kind", "code", "status", "role"])
 def test_of_what_stands_beside_a_message_no_more_is_shown_than_fits(client, manager, field):
     brought_in(manager, file_of({}, **{"role": "assistant", "status": "failed"} | {field: BIG}))

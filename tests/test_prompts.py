@@ -7,7 +7,6 @@ import threading
 import pytest
 
 from tests.reading import until
-from webchat.backends.abilities import Controls
 from webchat.prompts import Prompts
 
 JSON = {"Accept": "application/json"}
@@ -90,8 +89,8 @@ def test_what_is_no_prompt_is_sent_as_it_is(folder, message):
 def test_an_agents_own_command_of_that_name_goes_to_the_agent(client, page, folder, manager, monkeypatch):
     (folder / "review.md").write_text("Look at everything.")
     session_id = manager.create_session().session_id
-    known = Controls(commands=(("review", "Review the changes"),))
-    monkeypatch.setattr(type(manager.agents), "controls", lambda self, session_id: known)
+    known = {"review": "Review the changes"}
+    monkeypatch.setattr(type(manager.agents), "commands", lambda self, session_id: known)
     client.post(f"/sessions/{session_id}/messages", data={"message": "/review all"})
     assert manager.conversation(session_id).messages[0].content == "/review all"
     listed = page(f"/sessions/{session_id}").soup.select("#commands dl > div")

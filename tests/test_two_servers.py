@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shlex
@@ -184,6 +185,40 @@ def test_an_agents_question_is_answered_from_the_other(preloaded, database, tmp_
             ("answered", "yes")
         ]
         assert took < lateness + 0.25
+
+
+def test_an_agent_knows_what_was_said_and_chosen_on_the_other(preloaded, database, tmp_path):
+    with agents_in(tmp_path) as agents, ExitStack() as stack:
+        command = shlex.join(agents.command("--modes"))
+        servers = Servers(preloaded, tmp_path, database, "--backend", "acp", "--agent", command)
+        stack.callback(servers.close)
+        a, b = servers.start("a").url, servers.start("b").url
+        session = begin(a, "one")
+        until(lambda: is_answered(a, session))
+
+        def asks(url: str, text: str) -> str:
+            answer = httpx.post(f"{url}{session}/messages", data={"message": text}, headers={"Accept": "text/plain"})
+            return answer.text.strip()
+
+        for text, url in (("two", b), ("three", a), ("four", a), ("five", b)):
+            asks(url, text)
+        heard = [message["content"] for message in agents.seen() if message["role"] == "user"]
+        assert heard == ["one", "two", "three", "four", "five"]
+
+        for here, there, mode in ((a, b, "plan"), (b, a, "ask")):
+            page = LivePage(there, session)
+            stack.callback(page.close)
+            assert mode_on(page) != mode
+            chosen = httpx.post(f"{here}{session}/controls", data={"mode": mode}, headers=JSON)
+            assert chosen.status_code == 200, chosen.text
+            until(lambda page=page, mode=mode: mode_on(page) == mode)
+            assert httpx.get(f"{there}{session}/controls").json()["controls"][0]["value"] == mode
+            assert json.loads(asks(there, "told"))["choices"]["mode"] == mode
+
+
+def mode_on(page: LivePage) -> str:
+    """The agent's mode that an open page shows."""
+    return str(page.soup.select_one("select[name=mode] [selected]")["value"])
 
 
 class TestOneDies:

@@ -5,6 +5,7 @@ Knows neither Flask nor files.
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -12,14 +13,16 @@ from hashlib import sha256
 
 from webchat.backends import SessionOptions, abilities, project_id_of
 from webchat.backends.abilities import Controls, OwnSession
+from webchat.chat.chosen import chosen_of
 from webchat.chat.message import Message, history, new_message_id
 from webchat.chat.texts import title_of
-from webchat.errors import InvalidInput, SessionExists, storing
+from webchat.errors import InvalidInput, NotYetChosen, SessionExists, WebChatError, storing
 from webchat.limits import CHOSEN
 from webchat.replies.attached import AttachedBackend
 from webchat.replies.services import Services
 from webchat.session_store import WebChatSession
 
+log = logging.getLogger(__name__)
 _OWN_NAME = re.compile(r"[0-9a-f]{32}")
 FROM_AGENT, FROM_SESSION = "from_agent", "from_session"
 """Keys of a session's `extra`: the agent or program in which it was begun, and its id there."""
@@ -60,20 +63,39 @@ class AgentSessions:
         """Whether sessions of the current backend may have controls."""
         return self._current.attached.is_controlled
 
-    def controls(self, session_id: str) -> Controls:
-        """The session's current controls; the caller has checked its owner. Starts no agent."""
-        return self._current.attached.controls(session_id)
+    def controls(self, session: WebChatSession) -> Controls:
+        """The session's current controls, as its next message will find them. Starts no agent."""
+        return self._current.attached.controls(session.session_id, chosen_of(session.extra))
+
+    def commands(self, session_id: str) -> Mapping[str, str]:
+        """The descriptions of the commands that the session's agent knows, by their names. Starts no agent."""
+        return dict(self._current.attached.controls(session_id).commands)
 
     def set_control(self, session_id: str, select_id: str, value: str, owner: str | None = None) -> Controls:
         """Set a control; returns the new controls.
 
-        Raises InvalidInput for a value that is not offered, BackendUnavailable.
+        It is noted in the session's record, for the agent's next session and for other servers. Raises InvalidInput for
+        a value that is not offered, BackendUnavailable, NotYetChosen.
         """
-        self._store.require(session_id, owner)
+        session = self._store.require(session_id, owner)
         with self._current.engaged() as answerer:
-            answerer.set_control(session_id, select_id, value)
+            try:
+                answerer.set_control(session_id, select_id, value)
+            except NotYetChosen:
+                self._note_choice(session, select_id, value)
+                raise
+            session = self._note_choice(session, select_id, value)
+            return answerer.controls(session_id, chosen_of(session.extra))
+
+    def _note_choice(self, session: WebChatSession, select_id: str, value: str) -> WebChatSession:
+        session_id = session.session_id
+        try:
+            return self._store.note_choice(session_id, select_id, value, session.owner)
+        except WebChatError:  # the agent may have changed already
+            log.warning("what was chosen in session %s could not be noted", session_id, exc_info=True)
+            return session
+        finally:
             self._storage.bus.publish(session_id, urgent=True)
-            return answerer.controls(session_id)
 
     # The agents' own sessions
 

@@ -101,7 +101,11 @@ class NoActiveSession(WebChatError):
 class BackendUnavailable(WebChatError):
     """The model or agent cannot be asked right now. The text names the reason in a plain sentence."""
 
-    says = "The model cannot be reached. Try again, or check the settings."
+    says = "The model cannot be reached. Try again in a moment."
+
+
+class NotYetChosen(BackendUnavailable):
+    """The agent has not confirmed a choice in time. The choice is kept, and set again with the next message."""
 
 
 class NothingSaid(BackendUnavailable):

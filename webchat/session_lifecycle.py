@@ -11,6 +11,7 @@ from typing import Any
 
 from webchat.agent_sessions import FROM_AGENT, FROM_SESSION, checked_options
 from webchat.backends import SessionInfo, SessionOptions, project_id_of
+from webchat.chat.chosen import CHOICES
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message, history
 from webchat.chat.parts import closed
@@ -200,7 +201,6 @@ class SessionLifecycle:
         with self._supervisor.turn(forked) as turn, storing("The messages could not be copied"):
             if not turn.conversation.messages:
                 self._copy_pictures(session.session_id, forked, copies)
-                self._current.attached.carry_choices(session.session_id, forked)
                 self._storage.transcripts.append(forked, *copies)
         return self._store.note_message(self._store.require(forked, owner), shown[0].heading)
 
@@ -211,10 +211,12 @@ class SessionLifecycle:
 
     def _place_of_copy(self, session: WebChatSession) -> tuple[str, dict[str, Any]]:
         """The folder and `extra` of a copy. Raises InvalidInput if there is no such folder."""
+        agents = self._current.attached.agents
         if not session.program:
             _require_folder(session.working_dir)
-            return session.working_dir, {name: session.extra[name] for name in CHOSEN if name in session.extra}
-        agents = self._current.attached.agents
+            # Another agent might do something else in a mode of that name.
+            kept = (*CHOSEN, CHOICES) if session.extra.get("agent") in agents else CHOSEN
+            return session.working_dir, {name: session.extra[name] for name in kept if name in session.extra}
         chosen = {FROM_AGENT: session.program, FROM_SESSION: session.session_id}
         # Even if the folder is gone, the conversation can be continued.
         return session.working_dir if _is_folder(session.working_dir) else "~", chosen | (

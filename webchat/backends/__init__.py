@@ -10,6 +10,7 @@ from functools import cache
 from importlib.metadata import EntryPoints, entry_points
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
+from webchat.chat.chosen import Chosen
 from webchat.chat.parts import Placed
 from webchat.errors import InvalidInput
 
@@ -76,6 +77,7 @@ class SessionOptions:
     agent: str = ""
     working_dir: str = ""
     temporary: bool = False
+    chosen: Chosen = Chosen()
 
 
 Piece = str | Event | Placed

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 from webchat.backends import HistoryItem, Piece, SessionOptions
 from webchat.backends.pictures import GivenPicture
+from webchat.chat.chosen import Chosen
 
 
 class Starting(Protocol):
@@ -110,6 +111,14 @@ class Controls:
     selects: tuple[Select, ...] = ()
     commands: tuple[tuple[str, str], ...] = ()
 
+    def with_values(self, values: Mapping[str, str]) -> Controls:
+        """With these values, by the choices' ids, except those that are not offered."""
+        selects = (
+            replace(select, value=values[select.id]) if values.get(select.id) in dict(select.options) else select
+            for select in self.selects
+        )
+        return replace(self, selects=tuple(selects))
+
 
 class Controlled(Protocol):
     """Offers modes and options that people can change during a session, and commands that begin with "/"."""
@@ -119,6 +128,13 @@ class Controlled(Protocol):
 
     def set_control(self, session_id: str, select_id: str, value: str) -> None:
         """Set one choice. Raises InvalidInput if the value is not offered, and BackendUnavailable."""
+
+
+class PendingChoices(Protocol):
+    """Applies choices that were made elsewhere, on another server for example, with the session's next message."""
+
+    def pending_choices(self, session_id: str, chosen: Chosen) -> Mapping[str, str]:
+        """Those of the person's choices that will be set with the next message: the values by the controls' ids."""
 
 
 @dataclass(frozen=True)
@@ -217,11 +233,8 @@ def controlled(backend: object) -> Controlled | None:
     return cast(Controlled, backend) if hasattr(backend, "controls") else None
 
 
-def carry_choices(backend: object, session_id: str, to: str) -> None:
-    """Have a copy of a session begin with the choices made in that session, if the backend can do that."""
-    own = getattr(backend, "carry_choices", None)
-    if own:
-        own(session_id, to)
+def choice_pending(backend: object) -> PendingChoices | None:
+    return cast(PendingChoices, backend) if hasattr(backend, "pending_choices") else None
 
 
 def agents_of(backend: object) -> list[str]:

@@ -12,12 +12,14 @@ from typing import Any
 from webchat.backends import Piece, SessionBackend, SessionInfo, SessionOptions, abilities
 from webchat.backends.abilities import Controls, OwnSession
 from webchat.backends.pictures import BLIND, in_words
+from webchat.chat.chosen import Chosen
 from webchat.chat.picture import SentPicture
 from webchat.errors import BackendUnavailable, InvalidInput, SessionEnded, SessionUnknown
 from webchat.replies.backend_errors import backend_errors
 from webchat.replies.showing import ReadPicture, no_picture, past_for, pictures_for
 
 log = logging.getLogger(__name__)
+NONE_CHOSEN = Chosen()
 KNOWN_SESSIONS = 1000
 """Sessions whose state in the backend is tracked: the most recently used ones."""
 Past = Sequence[Mapping[str, Any]]
@@ -112,10 +114,11 @@ class AttachedBackend:
         """Whether the backend's sessions may have controls."""
         return abilities.controlled(self.backend) is not None
 
-    def controls(self, session_id: str) -> Controls:
-        """The session's current controls."""
-        able = abilities.controlled(self.backend)
-        return able.controls(session_id) if able else Controls()
+    def controls(self, session_id: str, chosen: Chosen = NONE_CHOSEN) -> Controls:
+        """The session's current controls, with those of the person's choices that apply from the next message on."""
+        able, waiting = abilities.controlled(self.backend), abilities.choice_pending(self.backend)
+        now = able.controls(session_id) if able else Controls()
+        return now.with_values(waiting.pending_choices(session_id, chosen)) if waiting else now
 
     def set_control(self, session_id: str, select_id: str, value: str) -> None:
         """Set a control of the session. Raises InvalidInput for a value that is not offered."""
@@ -126,11 +129,6 @@ class AttachedBackend:
             raise InvalidInput("This is not offered here now. The choices are known once the agent is running.")
         with backend_errors():
             able.set_control(session_id, select_id, value)
-
-    def carry_choices(self, session_id: str, to: str) -> None:
-        """Have a copy of the session begin with the choices that were made in it."""
-        with backend_errors():
-            abilities.carry_choices(self.backend, session_id, to)
 
     @property
     def keeps_sessions(self) -> bool:

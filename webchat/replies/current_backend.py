@@ -10,6 +10,7 @@ from typing import Any
 
 from webchat.backends import SessionBackend, SessionOptions
 from webchat.backends.pictures import BLIND
+from webchat.chat.chosen import chosen_of
 from webchat.chat.picture import SentPicture
 from webchat.errors import InvalidInput, WebChatError
 from webchat.limits import CHOSEN
@@ -80,4 +81,4 @@ def options_of(session: WebChatSession, takes: Collection[str]) -> SessionOption
     """The session's options that the backend accepts."""
     given = {name: session.extra.get(name) for name in CHOSEN if name in takes}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if isinstance(value, str)}
-    return SessionOptions(**chosen)
+    return SessionOptions(**chosen, chosen=chosen_of(session.extra))

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from webchat.chat.chosen import with_chosen
 from webchat.chat.session import TEMPORARY, Row, WebChatSession, is_row, is_session_id, session_of, short_id
 from webchat.chat.texts import DEFAULT_DESCRIPTION, title_of
 from webchat.chat.times import seconds_of, time_of, utc_now
@@ -135,12 +136,23 @@ class WebChatSessionStore:
     def annotate(self, session_id: str, changes: Mapping[str, Any], owner: str | None = None) -> WebChatSession:
         """Set these values in the session's `extra`; None removes one. Raises SessionNotFound."""
 
-        def change(name: str, row: Row | None) -> Row:
-            known = owned(name, row, owner)
-            extra = {**known.get("extra", {}), **changes}
-            return {**known, "extra": {key: value for key, value in extra.items() if value is not None}}
+        def annotated(extra: Mapping[str, Any]) -> dict[str, Any]:
+            return {key: value for key, value in {**extra, **changes}.items() if value is not None}
 
-        return session_of(self.sessions.update([session_id], change)[0])
+        return self._change_extra(session_id, owner, annotated)
+
+    def note_choice(self, session_id: str, select_id: str, value: str, owner: str | None = None) -> WebChatSession:
+        """Note what was chosen for a control of the session's agent. Raises SessionNotFound."""
+        return self._change_extra(session_id, owner, lambda extra: with_chosen(extra, select_id, value))
+
+    def _change_extra(
+        self, session_id: str, owner: str | None, change: Callable[[Mapping[str, Any]], dict[str, Any]]
+    ) -> WebChatSession:
+        def changed(name: str, row: Row | None) -> Row:
+            known = owned(name, row, owner)
+            return {**known, "extra": change(known.get("extra", {}))}
+
+        return session_of(self.sessions.update([session_id], changed)[0])
 
     def mark(self, session_ids: Collection[str], changes: Row, owner: str | None = None) -> None:
         """Change these fields of several sessions' records in one write.

@@ -24,6 +24,7 @@ from webchat.errors import (
     NoThreads,
     NotSignedIn,
     NotWaiting,
+    NotYetChosen,
     QuestionClosed,
     ReadOnlySession,
     SessionBusy,
@@ -46,7 +47,7 @@ from webchat.errors import (
 from webchat.limits import MIB
 from webchat.reference import ERROR
 from webchat.web import pieces
-from webchat.web.context import link, manager
+from webchat.web.context import link, manager, owner
 from webchat.web.faces import Face, error_fields, json_answer, wanted_face
 from webchat.web.htmx import page_address
 from webchat.web.security import is_same_site, mark_as_ours
@@ -68,6 +69,7 @@ STATUS: dict[type[Exception], int] = {
     ModelBusy: 409,
     BackendUnavailable: 503,
     NothingSaid: 502,
+    NotYetChosen: 503,
     NotSignedIn: 401,
     NotAllowed: 403,
     WrongToken: 401,
@@ -163,16 +165,24 @@ def _page(error: Exception, text: str, status: int, face: Face) -> str:
         "in_chat": status == 404 and face is Face.FRAGMENT and _is_for_chat(session_id),
     }
     if isinstance(error, NotSignedIn | TooManyGuesses) and g.get("way_in") == "token" and face is not Face.FRAGMENT:
-        return render_template(
-            "webchat/sign_in.html", **context, next=_way_back(), asked=type(error) is not NotSignedIn
-        )
-    template = "webchat/_error.html" if face is Face.FRAGMENT else "webchat/error.html"
-    if not isinstance(error, StaleView):
-        return render_template(template, **context)
-    seen = _field("seen") or (request.view_args or {}).get("message_id", "")
+        context |= {"next": _way_back(), "asked": type(error) is not NotSignedIn}
+        return render_template("webchat/sign_in.html", **context)
+    seen = str(session_id), _field("seen") or (request.view_args or {}).get("message_id", "")
     if face is Face.FRAGMENT:
-        return "".join((render_template(template, **context), pieces.newer_partials(str(session_id), seen)))
-    return render_template(template, **context | pieces.newer_context(str(session_id), seen))
+        also = pieces.newer_partials(*seen) if isinstance(error, StaleView) else _current_controls(error, session_id)
+        return render_template("webchat/_error.html", **context) + also
+    context |= pieces.newer_context(*seen) if isinstance(error, StaleView) else {}
+    return render_template("webchat/error.html", **context)
+
+
+def _current_controls(error: Exception, session_id: str | None) -> str:
+    """If the agent has not made a choice: the choices as they are, since the page shows the one that was sent."""
+    if not session_id or not isinstance(error, BackendUnavailable) or not (request.endpoint or "").endswith(".control"):
+        return ""
+    session = manager().reader.find(session_id, owner())
+    return str(pieces.controls_partial(session)) if session else ""
+
+
 
 
 def _is_of_gone_chat(error: Exception) -> bool:

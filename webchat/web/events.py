@@ -218,7 +218,7 @@ class PageStream(ListStream):
         agents, session = self._manager.agents, self._session
         if not agents.has_controls or session.program:
             return ""
-        before, self._controls = self._controls, agents.controls(self._session_id)
+        before, self._controls = self._controls, agents.controls(session)
         had_begun, self._has_begun = self._has_begun, session.begun
         label, self._label = self._label, self._manager.label_of(session)
         news = "" if self._controls == before else self._event(pieces.controls_partial(session))

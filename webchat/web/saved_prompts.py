@@ -22,7 +22,7 @@ def prompts() -> Response:
 
 def commands(session: WebChatSession | None) -> list[tuple[str, str]]:
     """The names that may follow "/" in this session, with descriptions: its agent's commands, then saved prompts."""
-    known = _agents_own(session.session_id) if session else {}
+    known = manager().agents.commands(session.session_id) if session else {}
     return [
         *known.items(),
         *((each.name, each.description) for each in chat_of().prompts.all() if each.name not in known),
@@ -35,8 +35,4 @@ def expanded(message: str, session_id: str | None = None) -> str:
     An agent's command of the same name goes to the agent.
     """
     text, name = chat_of().prompts.expanded(message)
-    return message if session_id and name and name in _agents_own(session_id) else text
-
-
-def _agents_own(session_id: str) -> dict[str, str]:
-    return dict(manager().agents.controls(session_id).commands)
+    return message if session_id and name and name in manager().agents.commands(session_id) else text

@@ -13,13 +13,13 @@ from webchat.backends.acp import keeping, problems
 from webchat.backends.acp.agent import Agent
 from webchat.backends.acp.bounds import Bounds
 from webchat.backends.acp.names import former_names_of, names_of
-from webchat.backends.acp.opening import CHOICE_PATIENCE
 from webchat.backends.acp.records import Record, Records
 from webchat.backends.acp.sessions import Session, Sessions
 from webchat.backends.acp.transcript import digest
 from webchat.backends.acp.turn import Turn
 from webchat.backends.pictures import GivenPicture
-from webchat.errors import BackendUnavailable, InvalidInput
+from webchat.chat.chosen import Chosen
+from webchat.errors import BackendUnavailable, InvalidInput, NotYetChosen
 from webchat.fileutil import Folder
 
 NOT_ALIVE = "The agent offers no such choice. Send a message first: the choices are known once the agent is running."
@@ -163,25 +163,26 @@ class AcpBackend:
         session = self._sessions.find(session_id)
         return session.live.choices.controls if session and session.live and session.live.is_usable else Controls()
 
+    def pending_choices(self, session_id: str, chosen: Chosen) -> dict[str, str]:
+        session = self._sessions.find(session_id)
+        return session.pending(chosen) if session else {}
+
     def set_control(self, session_id: str, select_id: str, value: str) -> None:
-        """Raises InvalidInput, BackendUnavailable, SessionUnknown."""
+        """Raises InvalidInput, BackendUnavailable, NotYetChosen, SessionUnknown."""
         session = self._sessions.live(session_id)
         live = session.live
         if live is None or not live.is_usable or not live.choices.is_offered(select_id, value):
             raise InvalidInput(NOT_ALIVE)
         agent = self._agent_of(session)
         with agent.in_use():
-            keeping.result_of(live.choose(select_id, value), CHOICE_PATIENCE, agent)
-        session.chosen = {**session.chosen, select_id: value}
+            response = live.choose(select_id, value)
+            confirmed = keeping.has_result(response, self.bounds.choice_patience, agent)
+        session.note(select_id, value, None if confirmed else response)
         record = self._records.get(session_id)
         if record:
             self._records.put(session_id, replace(record, chosen=session.chosen))
-
-    def carry_choices(self, session_id: str, to: str) -> None:
-        """Have a copy of the session begin with its agent, if it is set up here, and its choices."""
-        record = self._records.get(session_id)
-        if record and record.agent in self._by_any_name:
-            self._records.carry_choices(session_id, to)
+        if not confirmed:
+            raise NotYetChosen(problems.NOT_YET_CHOSEN.format(agent.label))
 
     # The agents' own sessions
 

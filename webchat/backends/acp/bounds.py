@@ -13,6 +13,8 @@ class Bounds:
     """Seconds to wait for an agent to start before its own sessions are listed."""
     cancel_patience: float = 5.0
     """Seconds that an agent has to end a cancelled prompt."""
+    choice_patience: float = 15.0
+    """Seconds that an agent has to confirm a choice."""
     most_unread: int = 16 * 2**20
     """Characters of an answer that are buffered until they are read."""
     most_calls: int = 5_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as Late
 from typing import TypeVar
 
@@ -88,6 +88,14 @@ def result_of(request: Future[T], seconds: float, agent: Agent) -> T:
         raise BackendUnavailable(problems.NO_ANSWER.format(agent.label)) from error
     except problems.AgentError as error:
         raise problems.of_error(error, agent.label, agent.secrets) from error
+
+
+def has_result(request: Future[T], seconds: float, agent: Agent) -> bool:
+    """Whether the agent has responded in time. Raises BackendUnavailable if the response is an error."""
+    if not wait([request], seconds).done:
+        return False
+    result_of(request, 0, agent)
+    return True
 
 
 def newest_first(sessions: Sequence[OwnSession]) -> list[OwnSession]:

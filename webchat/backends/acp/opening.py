@@ -7,7 +7,7 @@ import os
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from webchat.backends import Event, HistoryItem, Piece
 from webchat.backends.acp import problems
@@ -22,10 +22,9 @@ from webchat.backends.acp.wire import ENDED
 from webchat.errors import BackendUnavailable
 
 log = logging.getLogger(__name__)
-NEW_PATIENCE, LOAD_PATIENCE, CHOICE_PATIENCE = 120.0, 60.0, 15.0
-"""Seconds that an agent may take to start a session, to resume one, and to set a choice."""
+NEW_PATIENCE, LOAD_PATIENCE = 120.0, 60.0
+"""Seconds that an agent may take to start a session, and to resume one."""
 NO_FOLDER = "The session's folder {!r} does not exist. Start a new session in one that exists."
-NOT_CHOSEN = "The agent's new session did not accept “{}”, which was chosen here before."
 T = TypeVar("T")
 
 
@@ -53,14 +52,19 @@ class Opening:
         known = digest(history)
         live = yield from self._live(connection, known)
         if live:
+            yield from self._choose(live, is_new=False)
             return live
         if connection.is_abandoned:
             yield Event("status", f"Starting {self._agent.name} again")
             connection = self._connected()
         yield Event("status", f"Opening a session of {self._agent.name}")
         opened = self._taken_up(connection, history) or self._new(connection)
+        try:
+            yield from self._choose(opened, is_new=True)
+        except BaseException:
+            opened.close()
+            raise
         self._session.live = opened
-        yield from self._choose_again(opened)
         return opened
 
     def _connected(self) -> Connection:
@@ -157,25 +161,39 @@ class Opening:
         session.known = digest(())
         return session
 
-    def _choose_again(self, session: AgentSession) -> Generator[Piece, None, None]:
-        """Set the person's choices again, if the agent has forgotten them."""
-        for select_id, value in self._session.chosen.items():
-            if session.choices.is_chosen(select_id, value):
-                continue
-            try:
-                if not session.choices.is_offered(select_id, value):
-                    raise BackendUnavailable
-                self._wait(session.choose(select_id, value), CHOICE_PATIENCE, "")
-            except (problems.AgentError, BackendUnavailable):
-                yield Event("note", NOT_CHOSEN.format(session.choices.name_of(select_id)))
+    def _choose(self, live: AgentSession, *, is_new: bool) -> Generator[Piece, None, None]:
+        """Set what the person has chosen: in a new session of the agent everything, else what is pending."""
+        session, chosen = self._session, self._session.options.chosen
+        for select_id, value in (session.wanted(chosen) if is_new else session.pending(chosen)).items():
+            session.note(select_id, value, (yield from self._set(live, select_id, value)))
+        session.revision = max(session.revision, chosen.revision)
+
+    def _set(self, live: AgentSession, select_id: str, value: str) -> Generator[Piece, None, Future[Any] | None]:
+        """Set one of them, unless the agent has it already. Returns the agent's response if it is late."""
+        if live.choices.is_chosen(select_id, value):
+            return None
+        name = live.choices.name_of(select_id)
+        setting = live.choose(select_id, value) if live.choices.is_offered(select_id, value) else None
+        if setting:
+            yield Event("status", f"Setting “{name}”")
+        if setting and not self._is_done(setting, self._agent.bounds.choice_patience):
+            yield Event("note", problems.NOT_YET_SET.format(self._agent.label, name))
+            return setting
+        if setting is None or setting.exception():
+            yield Event("note", problems.NOT_CHOSEN.format(name))
+        return None
 
     def _wait(self, future: Future[T], seconds: float | None, late: str) -> T:
         """The future's result. Raises Cancelled, BackendUnavailable(late), and the future's exception."""
-        is_done = self._inbox.wait_for(future, seconds)
-        self._require_wanted()
-        if not is_done:
+        if not self._is_done(future, seconds):
             raise BackendUnavailable(late)
         return future.result()
+
+    def _is_done(self, future: Future[T], seconds: float | None) -> bool:
+        """Wait for the future; returns whether it is done. Raises Cancelled."""
+        is_done = self._inbox.wait_for(future, seconds)
+        self._require_wanted()
+        return is_done
 
     def _require_wanted(self) -> None:
         if self._inbox.is_closed:

@@ -23,8 +23,8 @@ MOST_RECORDS, MOST_EARLIER = 2_000, 20
 class Record:
     """An agent's session. `known` is the digest of its conversation; it is not reliable while `is_finished` is false,
     since an answer was begun and has not ended. `holder` is the id of the process that uses the session, or was killed
-    while using it; 0 if its agent was ended properly. `chosen` are the person's choices, and `earlier` the agent's
-    sessions that had the conversation before.
+    while using it; 0 if its agent was ended properly. `chosen` are the person's choices, for a
+    host that passes none in the session's options; `earlier` are the agent's sessions that had the conversation before.
     """
 
     agent: str
@@ -81,16 +81,6 @@ class Records:
                 ]
                 record = replace(record, earlier=tuple(dict.fromkeys(past))[-MOST_EARLIER:])
             self._save({session_id: record})
-
-    def carry_choices(self, session_id: str, to: str) -> None:
-        """Have another session of ours begin with this one's agent and choices."""
-        with self._own_lock:
-            record = self._found().get(session_id)
-            if record is None:
-                return
-            if session_id in self._held:
-                self._held.add(to)
-            self._save({to: replace(record, agent_session="", known="", is_finished=False, holder=0, earlier=())})
 
     def hold_back(self, session_id: str, *, held: bool) -> None:
         """Stop writing this session of ours to the file, or resume it."""

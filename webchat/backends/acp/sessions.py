@@ -6,10 +6,12 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from webchat.backends import HistoryItem, SessionInfo, SessionOptions, project_id_of
+from webchat.chat.chosen import Chosen
 from webchat.errors import SessionEnded, SessionUnknown
 from webchat.limits import drop_oldest
 
@@ -36,6 +38,32 @@ class Session:
     """The latest answer, while it runs."""
     chosen: dict[str, str] = field(default_factory=dict)
     """The choices that a person has made, to be set again in the next session of the agent."""
+    responses: dict[str, Future[Any]] = field(default_factory=dict)
+    """The agent's responses to those of them that were late. Until it confirms one, it is set with each message."""
+    revision: int = 0
+    """That of the choices in the options when they were last set."""
+
+    def wanted(self, chosen: Chosen) -> dict[str, str]:
+        """What the person has chosen here or, as noted in `chosen`, elsewhere."""
+        return {**self.chosen, **chosen.values} if chosen.revision > self.revision else self.chosen
+
+    def pending(self, chosen: Chosen) -> dict[str, str]:
+        """What of it the agent's live session does not have yet.
+
+        The rest is left alone: an agent may have changed its mode itself, as some do at the end of a plan.
+        """
+        wanted = self.wanted(chosen).items()
+        return {key: value for key, value in wanted if self.chosen.get(key) != value or not self._is_settled(key)}
+
+    def note(self, select_id: str, value: str, response: Future[Any] | None) -> None:
+        """Note what a person has chosen; `response` is that of the agent's session, if there is anything to await."""
+        self.chosen = {**self.chosen, select_id: value}
+        others = {key: each for key, each in self.responses.items() if key != select_id}
+        self.responses = {**others, select_id: response} if response else others
+
+    def _is_settled(self, select_id: str) -> bool:
+        response = self.responses.get(select_id)
+        return response is None or (response.done() and not response.exception())
 
     @property
     def size(self) -> int:
