@@ -9,6 +9,7 @@ import pytest
 
 from tests.acp import agents_in, chats_in
 from tests.conftest import HTMX, Page
+from webchat.conventions import WEB_CHAT_AGENT_SESSIONS_FILENAME
 
 JSON = {"Accept": "application/json"}
 
@@ -56,6 +57,18 @@ def test_they_are_listed_when_somebody_asks_and_not_before(client, agents, elsew
     assert page.soup.select_one("#ownSessions .title").get_text() == "s-elsewhere"
     assert agents.received("session/load") == []
     assert json.loads((agents.folder / "s-elsewhere.session").read_text())["prompts"] == ["hello", "and on"]
+
+
+def test_what_was_begun_on_another_server_is_not_offered(start, home, elsewhere):
+    manager = start().extensions["webchat"]
+    session_id = manager.create_session("~").session_id
+    manager.send_message("hello", session_id)
+    manager.send_message("and on", session_id)
+    other = manager.create_session("~").session_id
+    manager.send_message("away with it", other)
+    manager.housekeeping.delete([other])
+    (home / "server" / WEB_CHAT_AGENT_SESSIONS_FILENAME).unlink()  # which another server has in its own folder
+    assert [own["title"] for own in listed(start().test_client())] == [elsewhere[0]]
 
 
 def test_one_is_opened_with_what_was_said_and_goes_on(client, manager, agents, elsewhere):

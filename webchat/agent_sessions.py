@@ -13,6 +13,7 @@ from hashlib import sha256
 
 from webchat.backends import SessionOptions, abilities, project_id_of
 from webchat.backends.abilities import Controls, OwnSession
+from webchat.chat.agent_ids import agent_ids_of, with_agent_id
 from webchat.chat.chosen import chosen_of
 from webchat.chat.message import Message, history, new_message_id
 from webchat.chat.texts import title_of
@@ -110,7 +111,10 @@ class AgentSessions:
         Raises BackendUnavailable.
         """
         with self._current.engaged() as answerer:
-            return [own for own in answerer.own_sessions() if may_work_in(own.working_dir)]
+            found = [own for own in answerer.own_sessions() if may_work_in(own.working_dir)]
+        ours = (*self._store.list_all(), *self._store.trash()) if found else ()
+        begun_here = {agent_id for session in ours for agent_id in agent_ids_of(session.extra)}
+        return [own for own in found if own.id not in begun_here]
 
     def bring_in(
         self, name: str, owner: str | None = None, may_work_in: Callable[[str], bool] = anywhere
@@ -142,6 +146,7 @@ class AgentSessions:
         named = next((name for name in answerer.agents if own_id.startswith(f"{name}/")), None)
         extra = {"project_id": project_id_of(own.working_dir), "working_dir": own.working_dir}
         extra |= {FROM_AGENT: named or answerer.label(SessionOptions()), **({"agent": named} if named else {})}
+        extra = with_agent_id(extra, own_id)
         try:
             title_by = "model" if own.title else None
             session = self._store.add(session_id, title, extra, owner, key=key, title_by=title_by)

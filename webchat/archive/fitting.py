@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from webchat.chat.agent_ids import AGENT_IDS
 from webchat.chat.chosen import CHOICES
 from webchat.chat.session import TEMPORARY
 from webchat.chat.texts import shortened
@@ -30,6 +31,7 @@ def fitted(row: Row, may_work_in: Callable[[str], bool], longest_title: int, pro
     extra = _within(row.get("extra", {}), _EXTRA, gone)
     # In the mode that a file names, an agent might work without asking.
     extra.pop(CHOICES, None)
+    extra.pop(AGENT_IDS, None)
     if extra.get("working_dir") not in (None, "~") and not may_work_in(extra["working_dir"]):
         extra = {name: value for name, value in extra.items() if name not in ("working_dir", "project_id")}
     row = {name: value for name, value in row.items() if name != TEMPORARY}

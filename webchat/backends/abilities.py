@@ -167,6 +167,13 @@ class SessionKeeping(Protocol):
         such session."""
 
 
+class OwnIds(Protocol):
+    """Knows under which id it stores a session of ours."""
+
+    def own_id(self, session_id: str) -> str | None:
+        """The id, as in `own_sessions`, of what has this session's conversation now; None if there is none."""
+
+
 def notice_of(backend: object) -> str | None:
     """Why the backend cannot answer and what to do, for the page; None if it can."""
     notice = getattr(backend, "notice", None)
@@ -240,6 +247,10 @@ def choice_pending(backend: object) -> PendingChoices | None:
 def agents_of(backend: object) -> list[str]:
     """The names of the agents that a session may choose from; [] for a backend that has none."""
     return [name for name in getattr(backend, "agents", ()) if isinstance(name, str)]
+
+
+def knowing_own_ids(backend: object) -> OwnIds | None:
+    return cast(OwnIds, backend) if hasattr(backend, "own_id") else None
 
 
 def session_keeping(backend: object) -> SessionKeeping | None:

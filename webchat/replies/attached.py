@@ -135,6 +135,12 @@ class AttachedBackend:
         """Whether the backend stores sessions of its own."""
         return abilities.session_keeping(self.backend) is not None
 
+    def own_id(self, session_id: str) -> str | None:
+        """Under which id the backend stores this session of ours, if it does and tells."""
+        able = abilities.knowing_own_ids(self.backend)
+        with backend_errors():
+            return able.own_id(session_id) if able else None
+
     def own_sessions(self) -> Sequence[OwnSession]:
         """The backend's own sessions, newest first. May start an agent."""
         able = abilities.session_keeping(self.backend)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from functools import partial
@@ -20,6 +21,7 @@ from webchat.replies.titles import Titles
 from webchat.replies.turn import Turn
 from webchat.session_store import WebChatSession
 
+log = logging.getLogger(__name__)
 NAMED_WITHIN = 4
 """The model names a session after an answer with at most so many messages before it."""
 
@@ -87,6 +89,7 @@ class ReplyDispatcher:
             self._store.deactivate(session.session_id, session.owner)
         if not run.is_withdrawn:
             self._store.touch(session.session_id, "reply")
+        self._note_agent_id(session, answerer)
         if session.temporary:
             pass  # a temporary session gets no title: it would stay in the browser's history
         elif answerer.names_itself:
@@ -94,6 +97,15 @@ class ReplyDispatcher:
         elif whole and len(past) <= NAMED_WITHIN:
             self._suggest_title(session.session_id, session.owner, answerer, reasons=bool(run.message.reasoning))
         answerer.leave()
+
+    def _note_agent_id(self, session: WebChatSession, answerer: AttachedBackend) -> None:
+        """Note the agent's id of the session, so that no server offers it as begun elsewhere. Never raises."""
+        try:
+            agent_id = None if session.temporary else answerer.own_id(session.session_id)
+            if agent_id:
+                self._store.note_agent_id(session.session_id, agent_id, session.owner)
+        except Exception:
+            log.info("the agent's id of session %s could not be noted", session.session_id, exc_info=True)
 
     def _suggest_title(self, session_id: str, owner: str | None, answerer: AttachedBackend, *, reasons: bool) -> None:
         """Ask the model for a title, in the background, if the session has none yet.

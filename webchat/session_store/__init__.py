@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from webchat.chat.agent_ids import agent_ids_of, with_agent_id
 from webchat.chat.chosen import with_chosen
 from webchat.chat.session import TEMPORARY, Row, WebChatSession, is_row, is_session_id, session_of, short_id
 from webchat.chat.texts import DEFAULT_DESCRIPTION, title_of
@@ -144,6 +145,11 @@ class WebChatSessionStore:
     def note_choice(self, session_id: str, select_id: str, value: str, owner: str | None = None) -> WebChatSession:
         """Note what was chosen for a control of the session's agent. Raises SessionNotFound."""
         return self._change_extra(session_id, owner, lambda extra: with_chosen(extra, select_id, value))
+
+    def note_agent_id(self, session_id: str, agent_id: str, owner: str | None = None) -> None:
+        """Note under which id the session's agent stores it; writes only what is new. Raises SessionNotFound."""
+        if agent_id not in agent_ids_of(self.require(session_id, owner).extra):
+            self._change_extra(session_id, owner, lambda extra: with_agent_id(extra, agent_id))
 
     def _change_extra(
         self, session_id: str, owner: str | None, change: Callable[[Mapping[str, Any]], dict[str, Any]]

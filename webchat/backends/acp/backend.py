@@ -186,6 +186,10 @@ class AcpBackend:
 
     # The agents' own sessions
 
+    def own_id(self, session_id: str) -> str | None:
+        session = self._sessions.find(session_id)
+        return f"{self._agent_of(session).name}/{session.live.id}" if session and session.live else None
+
     def own_sessions(self) -> list[OwnSession]:
         found: list[OwnSession] = []
         failure: BackendUnavailable | None = None
