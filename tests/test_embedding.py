@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+import uuid
 
 import pytest
 from bs4 import BeautifulSoup
+from click.testing import CliRunner
 from flask import Blueprint, Flask, abort, redirect, render_template, request
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 from tests.conftest import HTMX, Page
+from tests.reading import until
 from tests.scripted import ScriptedBackend
 from tests.tab import OpenTab
 from webchat import ChatModelBackend, WebChatSessionManager, create_app, create_blueprint
 from webchat.backends.acp import AcpBackend
+from webchat.cli import main
+from webchat.frameworks import langgraph
 from webchat.web import security
 
 PREFIX = "/apps/web-chat"
@@ -294,6 +299,33 @@ def test_each_person_of_the_application_has_their_own_sessions(manager):
     assert "I am Ada" not in client.get(f"{PREFIX}/sessions", headers=bob).text
 
 
+@pytest.mark.parametrize("is_asynchronous", [False, True])
+def test_an_agent_is_told_whose_question_it_answers(storage, is_asynchronous):
+    def agent(messages, owner):
+        yield f"You are {owner}"
+
+    async def asynchronous(messages, *, owner):
+        return f"You are {owner}"
+
+    backend = ChatModelBackend(asynchronous if is_asynchronous else agent, session_options=["owner"], titles=True)
+    manager = WebChatSessionManager(backend, storage)
+    app = Flask("host")
+    chat = create_blueprint(manager, settings_url="", owner=lambda: request.headers.get("X-Person"))
+    app.register_blueprint(chat, url_prefix=PREFIX)
+    client, json = app.test_client(), {"Accept": "application/json"}
+    for person in ("ada", "bob", None):
+        headers = json | ({"X-Person": person} if person else {})
+        said = client.post(f"{PREFIX}/messages", data={"message": "Who am I?"}, headers=headers).json
+        assert said["response"] == f"You are {person}"
+        until(lambda: manager.list_sessions(person)[0].description == f"You are {person}")  # noqa: B023
+        other = f"{PREFIX}/sessions/{said['session_id']}/options"
+        assert client.post(other, data={"owner": "eve"}, headers=headers).status_code < 500
+        again = f"{PREFIX}/sessions/{said['session_id']}/messages"
+        said = client.post(again, data={"message": "And now?", "owner": "eve"}, headers=headers).json
+        assert said["response"] == f"You are {person}"
+    manager.close()
+
+
 SIGN_INS = {
     "a redirect": lambda: redirect("/"),
     "a page": lambda: "the host's own sign-in",
@@ -365,17 +397,37 @@ def test_what_is_no_backend_is_refused_at_once():
         WebChatSessionManager(lambda messages: "hello")
 
 
+class Mute:
+    """A model, and something that looks like a graph of a framework."""
+
+    def stream(self, messages, owner):
+        return ()
+
+    astream = stream
+
+
 @pytest.mark.parametrize(
     ("given", "why"),
     [
         ("model", "must be a list, not a string"),
-        (("modle",), "may contain model, system_prompt, context, but not modle"),
-        (("model", "temperature"), "may contain model, system_prompt, context, but not temperature"),
+        (("modle",), "may contain model, system_prompt, context, owner, but not modle"),
+        (("model", "temperature"), "may contain model, system_prompt, context, owner, but not temperature"),
+        (("owner",), 'contain "owner", so the model must take messages and owner'),
     ],
 )
 def test_options_that_no_session_has_are_refused_at_once(given, why):
     with pytest.raises(ValueError, match=f"session_options {why}"):
         ChatModelBackend(lambda messages: "hello", session_options=given)
+
+
+@pytest.mark.parametrize("model", [Mute(), lambda messages, **more: "hello", dict])
+def test_a_model_that_may_take_the_owner_is_accepted(model):
+    assert ChatModelBackend(model, session_options=["owner"]).session_options == {"owner"}
+
+
+def test_a_model_object_that_does_not_take_the_owner_is_refused_at_once():
+    with pytest.raises(ValueError, match="must take messages and owner"):
+        ChatModelBackend(langgraph(Mute()), session_options=["owner"])
 
 
 def test_a_single_folder_is_that_folder_and_not_its_letters(host, tmp_path):

@@ -66,9 +66,10 @@ class Event:
 class SessionOptions:
     """The options of one session; for an empty one the backend uses its default.
 
-    `context` is what the model should know besides the conversation: the person's memories. `agent`
-    names one of several agents; `working_dir` is the session's folder. The backend writes nothing about a `temporary`
-    session to disk.
+    `owner` is the person whose session it is, None in a chat without sign-in. `context` is what the model should know
+    besides the conversation: the person's memories. `agent` names one of several agents; `working_dir` is the session's
+    folder. The backend writes nothing about a `temporary` session to disk. `chosen` is what the person has chosen for
+    the backend's controls, perhaps on another server.
     """
 
     model: str = ""
@@ -78,6 +79,7 @@ class SessionOptions:
     working_dir: str = ""
     temporary: bool = False
     chosen: Chosen = Chosen()
+    owner: str | None = None
 
 
 Piece = str | Event | Placed

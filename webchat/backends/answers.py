@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,20 +14,31 @@ from webchat.backends.relay import Relay
 from webchat.chat.parts import Note, Placed, Reasoning, Text
 from webchat.errors import BackendUnavailable
 
-Answering = Callable[[list[HistoryItem]], object]
-"""A function that answers a conversation: with pieces, or one, asynchronously or not."""
+Answering = Callable[..., object]
+"""A function that answers a conversation, a list of HistoryItems: with pieces, or one, asynchronously or not."""
 
 
-def ask(model: object, messages: list[HistoryItem]) -> Iterable[object]:
-    """The answer of a ChatModel or a function to `messages`; its `cancel()` ends it at once in any case.
+def ask(model: object, messages: list[HistoryItem], **more: object) -> Iterable[object]:
+    """The answer of a ChatModel or a function to `messages`, with these further arguments.
 
-    A ChatModel's own `cancel` is enough for that.
+    Its `cancel()` ends it at once in any case. A ChatModel's own `cancel` is enough for that.
     """
     stream: Answering | None = getattr(model, "stream", None)
     if stream is None:
-        return Relay().call(partial(cast(Answering, model), messages))
-    upstream = stream(messages)
+        return Relay().call(partial(cast(Answering, model), messages, **more))
+    upstream = stream(messages, **more)
     return cast(Iterable[object], upstream) if hasattr(upstream, "cancel") else Relay().follow(upstream)
+def accepts(model: object, **more: object) -> bool:
+    """Whether `ask` may call this model or function with these further arguments; True if it does not tell."""
+    try:
+        inspect.signature(getattr(model, "stream", model)).bind([], **more)  # type: ignore[arg-type]
+    except TypeError:
+        return False
+    except ValueError:  # some functions written in C have no signature
+        return True
+    return True
+
+
 
 
 def _piece(given: object) -> Piece | None:

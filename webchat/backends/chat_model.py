@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from webchat.backends import HistoryItem, Piece, SessionInfo, SessionOptions, project_id_of
-from webchat.backends.answers import Answering, ChatAnswer, ask
+from webchat.backends.answers import Answering, ChatAnswer, accepts, ask
 from webchat.backends.pictures import GivenPicture, in_words, pictures_of
 from webchat.errors import BackendUnavailable, SessionEnded, SessionUnknown
 from webchat.limits import drop_oldest
@@ -23,7 +23,8 @@ NAME_IT = (
     "Write a title for this conversation: six words at most, in the language of the conversation. "
     "Answer with the title alone."
 )
-OPTIONS = ("model", "system_prompt", "context")
+OPTIONS = ("model", "system_prompt", "context", "owner")
+NO_OWNER = 'session_options contain "owner", so the model must take messages and owner: def f(messages, owner)'
 UNANSWERED = "[This was not answered.]"
 """Put between two messages of the person in a row: many chat templates refuse the same role twice in a row, and if the
 messages were joined, the model would answer both."""
@@ -94,10 +95,10 @@ class ChatModelBackend:
 
     Keeps the histories of the most recently used sessions in memory, at most MAX_SESSIONS and `max_bytes` of them
     together; others become unknown, and are resumed when they are used again. `system_prompt` is put before all
-    messages. `session_options` names the fields of SessionOptions that may be set for a session; "model" needs a model
-    with `named`. With `titles` the model is also asked to name sessions; "auto" means unless its `is_agent` is true,
-    since an agent's turns are expensive. `title_model` is asked instead, which needs a model with `named`. The caller
-    must run only one answer at a time in a session.
+    messages. `session_options` names the fields of SessionOptions that it uses: "model" needs a model with `named`, and
+    with "owner" the model gets that as an argument of this name. With `titles` the model is also asked to name
+    sessions; "auto" means unless its `is_agent` is true, since an agent's turns are expensive. `title_model` is asked
+    instead, which needs a model with `named`. The caller must run only one answer at a time in a session.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ class ChatModelBackend:
     ) -> None:
         """Raises TypeError for anything else, such as an agent of a framework: see `webchat.frameworks` for these.
 
-        Raises ValueError for options that it does not know.
+        Raises ValueError for options that it does not know, and for "owner" if the model does not take that.
         """
         if not callable(model) and not hasattr(model, "stream"):
             raise TypeError(f"{type(model).__name__} is not a function and has no stream(): see webchat.frameworks")
@@ -121,6 +122,8 @@ class ChatModelBackend:
         unknown = {*session_options} - {*OPTIONS}
         if unknown:
             raise ValueError(f"session_options may contain {', '.join(OPTIONS)}, but not {', '.join(unknown)}")
+        if "owner" in session_options and not accepts(model, owner=None):
+            raise ValueError(NO_OWNER)
         self._model = model
         self._system_prompt = system_prompt
         self.session_options = frozenset(session_options)
@@ -192,14 +195,14 @@ class ChatModelBackend:
         with self._sessions_lock:
             session = self._live(session_id)
             history, model = session.history, self._chosen(session.options)
-            messages = self._told(session.options, [*history, question])
+            messages, known = self._messages_for(session.options, [*history, question]), self._known(session.options)
 
         def keep(answer: str) -> None:
             with self._sessions_lock:
                 session.add([question, {"role": "assistant", "content": answer}])
                 drop_oldest(self._sessions, lambda each: each.size, MAX_SESSIONS, self._max_bytes)
 
-        return ChatAnswer(lambda: ask(model, messages), keep)
+        return ChatAnswer(lambda: ask(model, messages, **known), keep)
 
     def suggest_title(self, history: Sequence[HistoryItem], options: SessionOptions) -> Iterable[Piece]:
         """The model's answer to a request to name the conversation; it does not become a part of the conversation."""
@@ -207,8 +210,8 @@ class ChatModelBackend:
         if getattr(model, "is_agent", False) and not self._agents_name_too:
             return ()
         question = {"role": "user", "content": NAME_IT}
-        messages = self._told(options, [*history, question])
-        return ChatAnswer(lambda: ask(model, messages), lambda text: None)
+        messages = self._messages_for(options, [*history, question])
+        return ChatAnswer(lambda: ask(model, messages, **self._known(options)), lambda text: None)
 
     def end_session(self, session_id: str) -> None:
         with self._sessions_lock:
@@ -223,12 +226,16 @@ class ChatModelBackend:
     def _chosen(self, options: SessionOptions) -> Any:  # noqa: ANN401  (a model or a function)
         return self._model.named(options.model) if options.model else self._model  # type: ignore[union-attr]
 
-    def _told(self, options: SessionOptions, history: Iterable[HistoryItem]) -> list[HistoryItem]:
+    def _known(self, options: SessionOptions) -> dict[str, str | None]:
+        """The arguments that the model gets besides the messages."""
+        return {"owner": options.owner} if "owner" in self.session_options else {}
+
+    def _messages_for(self, options: SessionOptions, history: Iterable[HistoryItem]) -> list[HistoryItem]:
         """The messages for the model, with words in place of pictures if it sees none."""
-        told = list(history)
-        if any(map(pictures_of, told)) and self.sees(options) is False:
-            told = list(map(in_words, told))
-        return conversation(self._introduction(options), told)
+        items = list(history)
+        if any(map(pictures_of, items)) and self.sees(options) is False:
+            items = list(map(in_words, items))
+        return conversation(self._introduction(options), items)
 
     def _introduction(self, options: SessionOptions) -> str:
         """The system message."""

@@ -125,7 +125,7 @@ class ReplyDispatcher:
 
     def _options_for(self, session: WebChatSession, answerer: AttachedBackend) -> SessionOptions:
         """The options that the backend receives with a session's messages."""
-        options = replace(options_of(session, answerer.takes), temporary=session.temporary)
+        options = replace(options_of(session, answerer.takes), temporary=session.temporary, owner=session.owner)
         if "context" in answerer.takes and not session.temporary:
             options = replace(options, context=self._context(session.owner))
         return replace(options, working_dir=session.working_dir) if "working_dir" in answerer.takes else options
