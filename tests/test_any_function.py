@@ -12,10 +12,12 @@ from contextvars import ContextVar
 import pytest
 
 from tests.processes import ROOT
+from tests.reading import until
+from webchat import WebChatSessionManager
 from webchat.backends import Event
 from webchat.backends.chat_model import ChatModelBackend
 from webchat.backends.relay import AHEAD
-from webchat.chat.parts import Note, Output, Reasoning, Text, ToolCall
+from webchat.chat.parts import Note, Option, Output, Permission, Reasoning, Text, ToolCall
 from webchat.errors import BackendUnavailable, Unforeseen
 
 
@@ -265,6 +267,89 @@ def test_parts_are_passed_on_and_only_text_is_remembered():
     assert given == [Event("reasoning", "Hmm"), "Let me look.", call, Event("note", "Nearly done"), "It is ", "warm."]
     list(backend.send_message(session_id, "And now?"))
     assert asked[1] == ["Hi", "Let me look.\n\nIt is warm.", "And now?"]
+
+
+ASKED = Permission("ask-1", "Delete it?", (Option("yes", "Delete"), Option("no", "Keep")))
+
+
+def asks(messages):
+    choice = yield ASKED
+    again = yield Permission("ask-2", f"Really {choice}?", ASKED.options)
+    yield f"First {choice}, then {again}."
+
+
+async def asks_on_the_loop(messages):
+    choice = yield ASKED
+    again = yield Permission("ask-2", f"Really {choice}?", ASKED.options)
+    yield f"First {choice}, then {again}."
+
+
+def asks_within(messages):
+    yield "Let me see."
+    yield from asks(messages)
+
+
+ASKING = pytest.mark.parametrize("agent", [asks, asks_on_the_loop, asks_within, lambda messages: asks(messages)])
+
+
+def open_question(manager, session_id):
+    return next(iter(manager.conversation(session_id).last.questions), None)
+
+
+@ASKING
+def test_a_generators_question_returns_what_the_person_has_chosen(agent):
+    manager = WebChatSessionManager(ChatModelBackend(agent))
+    session_id = manager.create_session().session_id
+    posted = manager.post_message(session_id, "Clean up")
+    until(lambda: open_question(manager, session_id) == ASKED)
+    manager.answer_permission(session_id, "ask-1", "yes")
+    until(lambda: getattr(open_question(manager, session_id), "title", "") == "Really yes?")
+    manager.answer_permission(session_id, "ask-2", "no")
+    posted.wait()
+    answer = manager.conversation(session_id).last
+    assert (answer.status, answer.content.endswith("First yes, then no.")) == ("complete", True)
+    manager.close()
+
+
+@ASKING
+def test_a_stop_ends_an_answer_whose_generator_waits_for_a_choice(agent):
+    manager = WebChatSessionManager(ChatModelBackend(agent))
+    session_id = manager.create_session().session_id
+    posted = manager.post_message(session_id, "Clean up")
+    until(lambda: open_question(manager, session_id))
+    manager.stop(session_id)
+    posted.wait()
+    answer = manager.conversation(session_id).last
+    assert (answer.status, answer.questions) == ("stopped", ())
+    manager.close()
+
+
+def asks_twice(messages):
+    yield ASKED
+    yield ASKED
+
+
+async def asks_twice_on_the_loop(messages):
+    yield ASKED
+    yield ASKED
+
+
+@pytest.mark.parametrize("agent", [asks_twice, asks_twice_on_the_loop])
+def test_a_second_question_with_the_same_id_ends_the_answer_with_a_sentence(agent):
+    manager = WebChatSessionManager(ChatModelBackend(agent))
+    session_id = manager.create_session().session_id
+    posted = manager.post_message(session_id, "Clean up")
+    until(lambda: open_question(manager, session_id))
+    manager.answer_permission(session_id, "ask-1", "yes")
+    assert posted.wait(30)
+    answer = manager.conversation(session_id).last
+    assert (answer.status, answer.questions) == ("failed", ())
+    assert "two questions with the id 'ask-1'" in answer.error
+    manager.close()
+
+
+def test_a_question_of_what_is_no_generator_goes_on_unanswered():
+    assert list(answer_of(lambda messages: [ASKED, "Never mind."])) == [ASKED, "Never mind."]
 
 
 class Chunk:

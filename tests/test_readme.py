@@ -31,6 +31,29 @@ def test_the_embedding_example_answers(tmp_path, monkeypatch):
     assert (tmp_path / "chat" / "web-chat-sessions.json").exists()
 
 
+def test_the_example_with_a_tool_call_answers():
+    page = (ROOT / "docs" / "backends.md").read_text("utf-8")
+    names = {}
+    exec(re.search(r"<!-- parts -->\n```python\n(.*?)```", page, re.DOTALL)[1], names)
+    backend = names["backend"]
+    begun, done, text = backend.send_message(backend.create_session("~", "").session_id, "count")
+    assert (begun.id, begun.is_open, done.status) == (done.id, True, "done")
+    assert text == "Your notes have 14 words."
+
+
+@pytest.mark.parametrize(("choice", "said"), [("yes", "Deleted."), ("no", "Kept.")])
+def test_the_example_with_a_question_is_answered(choice, said):
+    page = (ROOT / "docs" / "backends.md").read_text("utf-8")
+    names = {}
+    exec(re.search(r"<!-- question -->\n```python\n(.*?)```", page, re.DOTALL)[1], names)
+    backend = names["backend"]
+    session_id = backend.create_session("~", "").session_id
+    pieces = iter(backend.send_message(session_id, "clean up"))
+    assert next(pieces).is_open
+    backend.answer_permission(session_id, "ask-1", choice)
+    assert list(pieces) == [said]
+
+
 def test_the_pages_that_it_links_to_exist():
     for target in re.findall(r"(?:\]\(|src(?:set)?=\")(docs/[^)#\"]+)", README):
         assert (Path(__file__).parent.parent / target).exists(), target

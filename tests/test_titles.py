@@ -9,6 +9,7 @@ import pytest
 from tests.reading import until
 from webchat.backends import Event
 from webchat.backends.chat_model import NAME_IT, ChatModelBackend
+from webchat.chat.parts import Option, Permission
 from webchat.errors import BackendUnavailable
 from webchat.manager import WebChatSessionManager
 from webchat.replies.title_text import cleaned
@@ -302,3 +303,25 @@ def test_a_model_that_never_comes_to_a_title_is_not_listened_to_for_ever(manager
     assert endless.over.wait(PATIENCE)
     assert done.wait(PATIENCE)
     assert manager.get_session(session.session_id).description == session.description
+
+
+def test_a_title_that_asks_a_question_is_given_up(home):
+    closed = threading.Event()
+
+    def agent(messages):
+        if messages[-1]["content"] != NAME_IT:
+            yield "Yes."
+            return
+        try:
+            yield "Tea"
+            yield Permission("ask-1", "Read the notes?", (Option("yes", "Read"),))
+        finally:
+            closed.set()
+
+    manager = WebChatSessionManager(ChatModelBackend(agent, titles=True), home / "server" / "sessions.json")
+    session_id = manager.create_session("~").session_id
+    manager.send_message("Tell me about tea", session_id)
+    assert closed.wait(PATIENCE)
+    until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("title-")])
+    assert not manager.store.require(session_id).title_by
+    manager.close()

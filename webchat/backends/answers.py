@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from webchat.backends import Event, HistoryItem, Piece, refusals
 from webchat.backends.relay import Relay
-from webchat.chat.parts import Note, Placed, Reasoning, Text
+from webchat.chat.parts import Note, Permission, Placed, Reasoning, Text
 from webchat.errors import BackendUnavailable
 
 Answering = Callable[..., object]
@@ -25,9 +25,11 @@ def ask(model: object, messages: list[HistoryItem], **more: object) -> Iterable[
     """
     stream: Answering | None = getattr(model, "stream", None)
     if stream is None:
-        return Relay().call(partial(cast(Answering, model), messages, **more))
+        return Relay(_question).call(partial(cast(Answering, model), messages, **more))
     upstream = stream(messages, **more)
-    return cast(Iterable[object], upstream) if hasattr(upstream, "cancel") else Relay().follow(upstream)
+    return cast(Iterable[object], upstream) if hasattr(upstream, "cancel") else Relay(_question).follow(upstream)
+
+
 def accepts(model: object, **more: object) -> bool:
     """Whether `ask` may call this model or function with these further arguments; True if it does not tell."""
     try:
@@ -39,6 +41,8 @@ def accepts(model: object, **more: object) -> bool:
     return True
 
 
+def _question(piece: object) -> str | None:
+    return piece.id if isinstance(piece, Permission) and piece.is_open else None
 
 
 def _piece(given: object) -> Piece | None:
@@ -102,6 +106,13 @@ class ChatAnswer:
             self._cancelled = True
             upstream, self._upstream = self._upstream, ()
         _cancel(upstream)
+
+    def answer(self, question: str, choice: str) -> None:
+        """Pass the person's choice on to the function that asked."""
+        with self._state_lock:
+            upstream = self._upstream
+        if isinstance(upstream, Relay):
+            upstream.answer(question, choice)
 
     def _pieces(self) -> Iterator[Piece]:
         """The model's pieces up to the end or to `cancel`; what the model raises because of that is no failure."""

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
+from weakref import WeakValueDictionary
 
 from webchat.backends import HistoryItem, Piece, SessionInfo, SessionOptions, project_id_of
 from webchat.backends.answers import Answering, ChatAnswer, accepts, ask
@@ -131,6 +132,8 @@ class ChatModelBackend:
         self._agents_name_too = titles is True
         self._title_model = title_model
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
+        self._answers: WeakValueDictionary[str, ChatAnswer] = WeakValueDictionary()
+        """Those in flight, and perhaps some that have ended, by the sessions' ids."""
         self._max_bytes = max_bytes
         self._sessions_lock = threading.Lock()
 
@@ -202,7 +205,13 @@ class ChatModelBackend:
                 session.add([question, {"role": "assistant", "content": answer}])
                 drop_oldest(self._sessions, lambda each: each.size, MAX_SESSIONS, self._max_bytes)
 
-        return ChatAnswer(lambda: ask(model, messages, **known), keep)
+        answer = self._answers[session_id] = ChatAnswer(lambda: ask(model, messages, **known), keep)
+        return answer
+
+    def answer_permission(self, session_id: str, permission_id: str, option_id: str) -> None:
+        """The generator that has asked this is resumed with the option's id."""
+        if answer := self._answers.get(session_id):
+            answer.answer(permission_id, option_id)
 
     def suggest_title(self, history: Sequence[HistoryItem], options: SessionOptions) -> Iterable[Piece]:
         """The model's answer to a request to name the conversation; it does not become a part of the conversation."""

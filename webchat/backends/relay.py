@@ -8,12 +8,17 @@ from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 from webchat import threads
+from webchat.errors import BackendUnavailable
 
+Asks = Callable[[object], str | None]
+"""Returns the id of the question that a piece asks, or None."""
 AHEAD = 64
 """Pieces that are buffered until they are read."""
+ASKED_BEFORE = "Your function asked two questions with the id {!r}. Each question of an answer needs an id of its own."
 
 
 class Relay:
@@ -22,16 +27,19 @@ class Relay:
     The function may return an iterable, an asynchronous iterable, an awaitable, one piece or None. Asynchronous code
     runs on the process's event loop, anything else in a thread of its own. `cancel`, from any thread, ends the
     iteration at once: a task on the loop is cancelled, an iterator is closed in its thread as soon as it yields or
-    returns.
+    returns. A generator that yields a question is resumed when `answer` is called, with the choice.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, asks: Asks = lambda piece: None) -> None:
+        self._asks = asks
+        self._asked: set[str] = set()
+        self._choices: dict[str, str] = {}
         self._arrived: deque[object] = deque()
         self._changed = threading.Condition()
         self._is_over = False
         self._error: BaseException | None = None
         self._cancel: Callable[[], object] | None = None
-        self._make_room: Callable[[], object] | None = None
+        self._wake_loop: Callable[[], object] | None = None
 
     def call(self, function: Callable[[], object]) -> Relay:
         """Call `function` and start to pass on its pieces. Raises NoThreads."""
@@ -57,7 +65,7 @@ class Relay:
                     if not self._arrived:
                         break
                     piece = self._arrived.popleft()
-                    self._tell_of_room()
+                    self._tell_producer()
                 yield piece
         finally:
             error = self._error
@@ -65,13 +73,19 @@ class Relay:
         if error:
             raise error
 
+    def answer(self, question: str, choice: str) -> None:
+        """Resume the generator that has asked this. Callable from any thread."""
+        with self._changed:
+            self._choices[question] = choice
+            self._tell_producer()
+
     def cancel(self) -> None:
         with self._changed:
             self._arrived.clear()
             cancel, self._cancel = self._cancel, None
             self._error = None
             self._is_over = True
-            self._tell_of_room()
+            self._tell_producer()
         if cancel:
             cancel()
 
@@ -88,12 +102,12 @@ class Relay:
                 self._error, self._is_over = error, True
             self._changed.notify_all()
 
-    def _tell_of_room(self) -> None:
+    def _tell_producer(self) -> None:
         """Wake the producer. Called with the lock held."""
-        make_room, self._make_room = self._make_room, None
+        wake_loop, self._wake_loop = self._wake_loop, None
         self._changed.notify_all()
-        if make_room:
-            make_room()
+        if wake_loop:
+            wake_loop()
 
     @contextmanager
     def _ending_with_errors(self) -> Iterator[None]:
@@ -115,13 +129,34 @@ class Relay:
 
     def _read(self, upstream: object) -> None:
         pieces = _pieces_of(upstream)
+        resume: Any = getattr(pieces, "send", None)
+        question = None
         try:
-            for piece in pieces:
+            while question is None or self._wait_for_choice(question):
+                piece = next(pieces) if question is None else resume(self._choices.pop(question))
+                question = self._question(piece) if resume else None
                 if not self._put(piece):
                     return
+        except StopIteration:
+            pass
         finally:
             if hasattr(pieces, "close"):
                 pieces.close()
+
+    def _question(self, piece: object) -> str | None:
+        """The id of the question that the piece asks. Raises BackendUnavailable for one that was asked before."""
+        question = self._asks(piece)
+        if question in self._asked:
+            raise BackendUnavailable(ASKED_BEFORE.format(question))
+        if question is not None:
+            self._asked.add(question)
+        return question
+
+    def _wait_for_choice(self, question: str) -> bool:
+        """Wait until the question is answered; returns False if nobody reads any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_over or question in self._choices)
+            return not self._is_over
 
     def _put(self, piece: object) -> bool:
         """Pass a piece on after waiting for room. Returns whether anybody still reads."""
@@ -148,10 +183,16 @@ class Relay:
 
     async def _read_on_loop(self, upstream: AsyncIterable[object]) -> None:
         pieces = aiter(upstream)
+        resume: Any = getattr(pieces, "asend", None)
+        question = None
         try:
-            async for piece in pieces:
+            while question is None or await self._until_on_loop(partial(self._choices.__contains__, question)):
+                piece = await (anext(pieces) if question is None else resume(self._choices.pop(question)))
+                question = self._question(piece) if resume else None
                 if not await self._put_on_loop(piece):
                     return
+        except StopAsyncIteration:
+            pass
         finally:
             if hasattr(pieces, "aclose"):
                 await pieces.aclose()
@@ -160,17 +201,24 @@ class Relay:
         """Like `_put`, without blocking the loop."""
         import asyncio
 
+        await self._until_on_loop(lambda: len(self._arrived) < AHEAD)
+        with self._changed:
+            is_read = self._add(piece)
+        await asyncio.sleep(0)  # lets other tasks and a cancellation run: the function may never yield to the loop
+        return is_read
+
+    async def _until_on_loop(self, condition: Callable[[], bool]) -> bool:
+        """Wait for the condition without blocking the loop; returns False if nobody reads any more."""
+        import asyncio
+
         loop = asyncio.get_running_loop()
         while True:
             with self._changed:
-                if self._is_over or len(self._arrived) < AHEAD:
-                    is_read = self._add(piece)
-                    break
-                room = asyncio.Event()
-                self._make_room = lambda room=room: loop.call_soon_threadsafe(room.set)
-            await room.wait()
-        await asyncio.sleep(0)  # lets other tasks and a cancellation run: the function may never yield to the loop
-        return is_read
+                if self._is_over or condition():
+                    return not self._is_over
+                woken = asyncio.Event()
+                self._wake_loop = lambda woken=woken: loop.call_soon_threadsafe(woken.set)
+            await woken.wait()
 
 
 def _is_asynchronous(upstream: object) -> bool:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from webchat import threads
 from webchat.backends import Piece
 from webchat.backends.reasoning import REASONED, ReasoningSplitter
+from webchat.chat.parts import Permission
 from webchat.errors import NoThreads, WebChatError
 from webchat.replies.title_text import cleaned, is_whole
 from webchat.session_store import WebChatSession, WebChatSessionStore
@@ -141,7 +142,7 @@ class Titles:
             limit.start()
             pieces = ask()
             asking.take(pieces)
-            title = "" if asking.is_cancelled else cleaned(_said(pieces, asking, self._most_pieces))
+            title = "" if asking.is_cancelled else cleaned(_answer(pieces, asking, self._most_pieces))
         finally:
             limit.cancel()
         if title and not asking.is_cancelled:
@@ -149,9 +150,12 @@ class Titles:
             self._changed(session.session_id)
 
 
-def _said(pieces: Iterable[Piece], asking: _Asking, most_pieces: int) -> str:
-    """The model's answer up to the first line with a title; all of it if the model reasons."""
-    text, splitter = "", ReasoningSplitter()
+def _answer(pieces: Iterable[Piece], asking: _Asking, most_pieces: int) -> str:
+    """The model's answer up to the first line with a title; all of it if the model reasons.
+
+    "" if it asks a question: nobody sees that, and an agent would wait for its answer.
+    """
+    text, splitter, asks = "", ReasoningSplitter(), False
     longest = LONGEST_REASONING if asking.reasons else LONGEST_SUGGESTION
     for number, piece in enumerate(pieces):
         for part in splitter.split(piece) if isinstance(piece, str) else (piece,):
@@ -159,9 +163,9 @@ def _said(pieces: Iterable[Piece], asking: _Asking, most_pieces: int) -> str:
                 text += part
             elif part == REASONED:
                 text = ""
-        is_found = is_whole(text) and not asking.reasons
-        if is_found or len(text) > longest or number > most_pieces or asking.is_cancelled:
+        is_found, asks = is_whole(text) and not asking.reasons, isinstance(piece, Permission)
+        if is_found or asks or len(text) > longest or number > most_pieces or asking.is_cancelled:
             break
     with suppress(Exception):
         pieces.cancel()  # type: ignore[attr-defined]
-    return text + "".join(part for part in splitter.flush() if isinstance(part, str))
+    return "" if asks else text + "".join(part for part in splitter.flush() if isinstance(part, str))
