@@ -430,6 +430,19 @@ def test_a_model_object_that_does_not_take_the_owner_is_refused_at_once():
         ChatModelBackend(langgraph(Mute()), session_options=["owner"])
 
 
+@pytest.mark.parametrize("given", [7, uuid.UUID(int=7), "", b"ada"])
+def test_an_owner_without_a_name_is_refused_in_every_engine(storage, caplog, given):
+    app = Flask("host")
+    manager = WebChatSessionManager(ScriptedBackend(), storage)
+    app.register_blueprint(create_blueprint(manager, owner=lambda: given), url_prefix=PREFIX)
+    client = app.test_client()
+    answers = client.post(f"{PREFIX}/messages", data={"message": "hello"}), client.get(f"{PREFIX}/")
+    assert [answer.status_code for answer in answers] == [500, 500]
+    assert caplog.text.count(f"TypeError: owner must return a name or None, not {given!r}") == len(answers)
+    assert manager.storage.people() == []
+    manager.close()
+
+
 def test_a_single_folder_is_that_folder_and_not_its_letters(host, tmp_path):
     """The first letter of a whole path is "/", below which is everything."""
     manager = WebChatSessionManager(AcpBackend("agent acp"))
@@ -441,3 +454,21 @@ def test_a_single_folder_is_that_folder_and_not_its_letters(host, tmp_path):
         answer = host.test_client().post(f"{PREFIX}/sessions", json=fields, headers={"Accept": "application/json"})
         assert answer.status_code == status, answer.text
     assert AcpBackend("agent acp").agents == AcpBackend(["agent acp"]).agents
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "why"),
+    [
+        ({"max_streams": 0}, ValueError, "max_streams must be at least 1, not 0"),
+        ({"max_streams": "100"}, TypeError, "max_streams must be a whole number, not '100'"),
+        ({"max_streams_per_client": -1}, ValueError, "max_streams_per_client must be at least 0, not -1"),
+        ({"max_streams_per_client": None}, TypeError, "max_streams_per_client must be a whole number, not None"),
+        ({"title": None}, ValueError, "title must be a text, not None"),
+        ({"title": ""}, ValueError, "title must be a text, not ''"),
+        ({"theme": "dark"}, TypeError, "theme must be a function, not 'dark'"),
+        ({"owner": "ada"}, TypeError, "owner must be a function, not 'ada'"),
+    ],
+)
+def test_what_no_page_could_be_shown_with_is_refused_when_the_chat_is_made(manager, given, error, why):
+    with pytest.raises(error, match=why):
+        create_blueprint(manager, **given)

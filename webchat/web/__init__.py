@@ -94,7 +94,7 @@ def create_blueprint(
     host application has several users. New sessions may work below `folders`, one or several; without any, a chat with
     a single user (`owner` returns None and it is not `shared`) allows every folder. Only a single user is offered the
     agents' own sessions. `prompts` is a folder of saved prompts, which are called by their names. The host application
-    checks host names.
+    checks host names. Raises TypeError, ValueError for values with which no page could be rendered.
     """
     blueprint = Blueprint(name, "webchat", static_folder=str(resources("static")), static_url_path="/static")
     folders = (folders,) if isinstance(folders, str) else folders  # else "/srv" would be "/" and three more

@@ -91,6 +91,7 @@ class Chat:
     """Slots for exports, which last as long as the client downloads."""
 
     def __post_init__(self) -> None:
+        _require_usable(self)
         for name in ("streams", "parked"):
             object.__setattr__(self, name, Places(self.max_streams or 0, self.max_streams_per_client, TOO_MANY))
 
@@ -116,7 +117,17 @@ class Chat:
     @property
     def is_one_persons(self) -> bool:
         """Whether the chat has a single user, who runs the server."""
-        return not self.shared and self.owner() is None
+        return not self.shared and self.person() is None
+
+    def person(self) -> str | None:
+        """The owner of the sessions that this request is about.
+
+        Raises TypeError for what `owner` should not return: engines differ in what they make of numbers and "".
+        """
+        name = self.owner()
+        if name is None or (isinstance(name, str) and name):
+            return name
+        raise TypeError(f"owner must return a name or None, not {name!r}; of a number, return str(number)")
 
     @property
     def takes_folders(self) -> bool:
@@ -138,6 +149,23 @@ class Chat:
     def settings_link(self) -> str:
         """Where the Settings link leads; one that begins with "/" lies below the application's own mount point."""
         return request.script_root + self.settings_url if self.settings_url.startswith("/") else self.settings_url
+
+
+def _require_usable(chat: Chat) -> None:
+    """Raises TypeError, ValueError for what would only fail when a page is shown."""
+    if chat.title is None or chat.title == "":  # it may be a text that is translated later
+        raise ValueError(f"title must be a text, not {chat.title!r}")
+    for name in ("theme", "owner"):
+        if not callable(getattr(chat, name)):
+            raise TypeError(f"{name} must be a function, not {getattr(chat, name)!r}")
+    for name, least in (("max_streams", 1), ("max_streams_per_client", 0)):
+        number = getattr(chat, name)
+        if number is None and name == "max_streams":
+            continue
+        if not isinstance(number, int):
+            raise TypeError(f"{name} must be a whole number, not {number!r}")
+        if number < least:
+            raise ValueError(f"{name} must be at least {least}, not {number}")
 
 
 @once_a_request
@@ -176,7 +204,7 @@ def has_lost_access() -> Callable[[], bool]:
 
 def owner() -> str | None:
     """The owner of the sessions that this request is about; None if nobody has to sign in."""
-    return chat_of().owner()
+    return chat_of().person()
 
 
 def client() -> str:
