@@ -326,6 +326,14 @@ def test_an_agent_is_told_whose_question_it_answers(storage, is_asynchronous):
     manager.close()
 
 
+def test_the_command_finds_what_an_application_stores_as_documented(tmp_path):
+    manager = WebChatSessionManager(ScriptedBackend(), tmp_path / "chat" / "server" / "web-chat-sessions.json")
+    manager.create_session(owner="ada")
+    listed = CliRunner().invoke(main, ["people", "--home", str(tmp_path / "chat")])
+    assert (listed.exit_code, listed.output.split()[:2]) == (0, ["ada", "1"])
+    manager.close()
+
+
 SIGN_INS = {
     "a redirect": lambda: redirect("/"),
     "a page": lambda: "the host's own sign-in",

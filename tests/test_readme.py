@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shlex
@@ -12,8 +13,9 @@ from operator import attrgetter
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
-from webchat import create_app
+from webchat import create_app, create_blueprint
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -29,6 +31,41 @@ def test_the_embedding_example_answers(tmp_path, monkeypatch):
     assert answer.text == "You said: hello"
     assert "You said: hello" in client.get("/chat/").text
     assert (tmp_path / "chat" / "web-chat-sessions.json").exists()
+
+
+def test_the_example_with_a_sign_in_lets_in_who_is_signed_in(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "embedding.md").read_text("utf-8")
+    app = Flask("host")
+    app.secret_key = "not a secret"
+    exec(re.search(r"<!-- signing in -->\n```python\n(.*?)```", page, re.DOTALL)[1], {"app": app})
+    ada, bob, stranger = (app.test_client() for _ in range(3))
+    for client, name in ((ada, "Ada"), (bob, "Bob")):
+        with client.session_transaction() as session:
+            session["user"] = name
+    told = {"data": {"message": "hello"}, "headers": {"Accept": "text/plain"}}
+    assert ada.post("/chat/messages", **told).text == "Ada, you said: hello"
+    assert "hello" in ada.get("/chat/").text
+    assert "hello" not in bob.get("/chat/").text
+    assert stranger.post("/chat/messages", **told).location == "/sign-in"
+
+
+def test_the_example_with_all_options_answers(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "embedding.md").read_text("utf-8")
+    code = re.search(r"<!-- options -->\n```python\n(.*?)```", page, re.DOTALL)[1]
+    shown = set(re.findall(r"^    (\w+)=", code.partition("create_blueprint(")[2], re.MULTILINE))
+    assert shown == {*inspect.signature(create_blueprint).parameters} - {"manager"}
+    names = {"my_agent": lambda messages: "hello"}
+    exec(code, names)
+    app = Flask("host")
+    app.register_blueprint(names["chat"], url_prefix="/chat")
+    client = app.test_client()
+    assert client.post("/chat/messages", data={"message": "hi"}, headers={"Accept": "text/plain"}).text == "hello"
+    page = client.get("/chat/").text
+    assert all(text in page for text in ("Assistant", "The shop&#39;s assistant"))
+    told = client.post("/chat/messages", data={"message": "remember: tea"}, headers={"Accept": "text/plain"})
+    assert "hello" not in told.text
 
 
 def test_the_example_with_a_tool_call_answers():
