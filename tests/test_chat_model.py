@@ -109,9 +109,10 @@ def test_a_question_without_an_answer_is_not_made_one_with_the_next():
     assert [item["content"] for item in history] == ["One", "Two", "Three", "Four", "Five"]
 
 
-def test_empty_messages_and_foreign_roles_are_left_out():
+@pytest.mark.parametrize("stopped", ["", " \n"])
+def test_empty_messages_and_foreign_roles_are_left_out(stopped):
     model, backend, session_id, say = conversation_with()
-    history = [{"role": "user", "content": "One"}, {"role": "assistant", "content": ""}]
+    history = [{"role": "user", "content": "One"}, {"role": "assistant", "content": stopped}]
     backend.resume_session(session_id, [*history, {"role": "tool", "content": "x"}, {"role": "user", "content": None}])
     say("Two")
     assert model.asked[0] == [("user", "One"), ("assistant", UNANSWERED), ("user", "Two")]

@@ -276,6 +276,7 @@ def conversation(system_prompt: str, history: Iterable[HistoryItem]) -> list[His
     messages: list[dict[str, Any]] = []
     for item in ({"role": "system", "content": system_prompt}, *history):
         role, content = item.get("role"), item.get("content") or ""
+        content = content if content.strip() else ""  # some servers refuse blanks, and gateways replace them
         if role not in ROLES or not (content or pictures_of(item)):
             continue
         if role == "user" and messages and messages[-1]["role"] == role:
