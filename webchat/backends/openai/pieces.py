@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from webchat.backends import Event, Piece
+from webchat.backends.openai.alike import Alike
 from webchat.backends.openai.halves import Halves
 from webchat.backends.openai.shapes import Malformed, as_name, as_text, mapping, said_in, thought, token_of
 from webchat.backends.quotation import quoted, sentence
@@ -69,14 +70,23 @@ class AnswerReader:
         self._tools: dict[Any, str] = {}
         self._unshown: dict[str, None] = {}
         self._tokens: list[str] = []
-        """Texts that `gather` has kept."""
+        """Texts that `gather` and `gather_alike` have kept."""
+        self._alike = Alike()
 
-    def gather(self, chunk: Any) -> bool:  # noqa: ANN401
+    def gather(self, chunk: Any, sent: str) -> bool:  # noqa: ANN401
         """Keep the text of a chunk that contains nothing else, for `gathered`. Returns whether it is such a chunk.
 
-        Most chunks are, and processing a text costs the same for one token as for twenty.
+        Most chunks are, and processing a text costs the same for one token as for twenty. `sent` is the chunk's JSON.
         """
         token = token_of(chunk, self._index) if self.model else ""
+        if token:
+            self._tokens.append(token)
+            self._alike.learn(sent, token)
+        return bool(token)
+
+    def gather_alike(self, sent: str) -> bool:
+        """The same for the JSON of a chunk that differs from a gathered one in its text alone."""
+        token = self._alike.text_of(sent)
         if token:
             self._tokens.append(token)
         return bool(token)

@@ -168,8 +168,10 @@ class OpenAIStream:
                     continue
                 if done := data == "[DONE]":
                     break
+                if self._incoming.is_whole and reader.gather_alike(data):
+                    continue
                 chunk = self._object(data)
-                if self._incoming.is_whole and reader.gather(chunk):
+                if self._incoming.is_whole and reader.gather(chunk, data):
                     continue
                 yield from reader.read(chunk)
                 yield from self._written_by(reader.model)
