@@ -232,8 +232,9 @@ def test_the_model_that_the_chunks_name_is_told_once(ask, said, told):
     assert text_of(pieces) == "Lisbon"
 
 
-def test_a_server_without_models_says_so(server, complaint):
-    server.models = []
+@pytest.mark.parametrize("listed", [{"data": []}, {"object": "list", "data": None}, []])  # Ollama's has been null
+def test_a_server_without_models_says_so(server, complaint, listed):
+    server.models_answer = refuses(200, listed)
     assert (
         complaint(model="auto")
         == f"{server.address} has no model. Install or load one there, or name one in the settings."
@@ -244,6 +245,11 @@ def test_models_can_be_listed(server):
     server.models = ["ada", "bob"]
     assert model_at(server).list_models() == ["ada", "bob"]
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_the_models_may_be_listed_without_an_object_around_them(server):
+    server.models_answer = refuses(200, [{"id": "ada", "context_length": 8192}, {"id": "bob"}])  # as Together's are
+    assert model_at(server).list_models() == ["ada", "bob"]
 
 
 def test_listing_models_fails_with_a_sentence(server):
@@ -1000,6 +1006,11 @@ ADDRESSES = {
     "http://a:1/v1/models/org/name": "http://a:1/v1/models",
     "http://a:1/v1/chat": "http://a:1/v1/models",
     "http://a:1/v1/messages": "http://a:1/v1/models",
+    "http://a:1/v1/audio/transcriptions": "http://a:1/v1/models",
+    "http://a:1/v1/images/generations": "http://a:1/v1/models",
+    "http://a:1/v1/rerank": "http://a:1/v1/models",
+    "https://proxy.example/https://a:1/v1": "https://proxy.example/https://a:1/v1/models",
+    "https://gateway.example/v1/account/openai": "https://gateway.example/v1/account/openai/models",
     "http://a:1/models/x/v1": "http://a:1/models/x/v1/models",
     "http://a:1/api": "http://a:1/api/models",
     "http://a:1/api/chat/completions": "http://a:1/api/models",
@@ -1070,6 +1081,8 @@ def test_a_secret_that_was_pasted_with_an_address_is_never_shown(address):
         "http://a:1/v1 http://b:1/v1",
         "[http://a:1/v1](http://b:1/v1)",
         "curl -x http://proxy:3128 https://a:1/v1",
+        "http://a:1/v1\nhttp://b:1/v1",
+        "http://a:1/v1http://b:1/v1",  # two lines pasted into a field that drops the line's end
         "curl http://ada:80 w@a:1/v1",
         "curl 'http://ada:80\"w@a:1/v1'",
         "curl ftp+http://a:1/v1",
@@ -1237,3 +1250,19 @@ def test_keep_alive_comments_keep_a_slow_answer_alive(ask):
 def test_the_event_stream_may_name_its_charset(ask):
     headers = {"Content-Type": f"{EVENT_STREAM['Content-Type']}; charset=utf-8"}
     assert text_of(ask(Answer(says("é").steps, headers=headers))) == "é"
+
+
+def test_what_is_learned_in_the_background_ends_with_the_backend(server, monkeypatch):
+    held, start = [], threading.Thread.start
+
+    def begin(thread):
+        held.append(thread) if thread.name == "model-facts" else start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", begin)
+    server.script(says("Hello.", usage={"prompt_tokens": 1, "completion_tokens": 2}))
+    model = OpenAIModel(server.url, "m")
+    list(model.stream([{"role": "user", "content": "hi"}]))
+    model.close()
+    [learning] = held
+    learning.run()
+    assert [request.path for request in server.requests] == ["/v1/chat/completions"]

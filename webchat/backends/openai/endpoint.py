@@ -17,7 +17,8 @@ BAD_ADDRESS = (
 )
 HIDDEN = "…"
 BEHIND_BASE = re.compile(
-    r"(/+|/(chat/completions|completions|responses|embeddings|models(/[^/]*)?)|(?<=/v1)/(chat|messages|models/.*))$"
+    r"(/+|/(chat/completions|completions|responses|embeddings|models(/[^/]*)?)"
+    r"|(?<=/v1)/(chat|messages|models/.*|moderations|rerank|files|batches|(audio|images)/\w+))$"
 )
 """Endings that people paste along with a base URL."""
 _OLLAMAS_OWN = re.compile(r"/api/(chat|generate|tags|version)$")
@@ -30,6 +31,8 @@ _ADDRESS = re.compile(
 _BEHIND = re.compile(r"[\"'`<>“”‘’()\[\]\\,;.]*(?:\s+[\\|#&>;-].*)?", re.DOTALL)
 """What may follow an address that begins the text, such as the options of a shell's command."""
 _QUOTES = ('"', "'", "`", "“", "‘", "<")
+_ANOTHER = re.compile(r"(?<!/)https?://", re.IGNORECASE)
+"""A second address that was pasted right behind the first; one behind a slash belongs to the address of a proxy."""
 _MISTYPED = re.compile(r"(https?)(?::/*|//+)", re.IGNORECASE)
 LONGEST = 2_000
 """Characters of an address; what is longer is not searched for one."""
@@ -183,7 +186,8 @@ def _split(base_url: str) -> SplitResult:
         usable = parts.scheme in ("http", "https") and _HOST.fullmatch(host) and parts.port != 0
     except ValueError as error:
         raise InvalidInput(BAD_ADDRESS) from error
-    if not usable or not parts.query.isprintable() or " " in parts.path + parts.query:
+    has_another = _ANOTHER.search(parts.path) is not None
+    if not usable or has_another or not parts.query.isprintable() or " " in parts.path + parts.query:
         raise InvalidInput(BAD_ADDRESS)
     return parts
 

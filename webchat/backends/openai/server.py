@@ -90,9 +90,10 @@ class Server:
         if not body.strip():
             raise problems.no_list(self.endpoint)
         listed = problems.decoded(body)
-        entries = listed.get("data") if isinstance(listed, dict) else None
-        if not isinstance(entries, list):
+        listed = {"data": listed} if isinstance(listed, list) else listed
+        if not isinstance(listed, dict) or not isinstance(listed.get("data", ""), list | None):
             raise problems.not_a_model(self.endpoint)
+        entries = listed["data"] or []
         self.sight |= sight_of(listed)
         self._kind = kind_of(listed, self.endpoint.url)
         named = {
@@ -143,10 +144,14 @@ class Server:
         return self._kind is not None and time.monotonic() - self._facts_asked.get(model, -FACTS_LAST) >= FACTS_LAST
 
     def _learn_in_background(self, model: str, with_list: bool) -> None:
-        with suppress(BackendUnavailable), cut_after(FACTS_PATIENCE) as wire:
-            if with_list:
-                self.models(wire)
-            self.learn(model, wire)
+        try:
+            with suppress(BackendUnavailable), cut_after(FACTS_PATIENCE) as wire:
+                if with_list:
+                    self.models(wire)
+                self.learn(model, wire)
+        except RuntimeError:  # httpx's for a closed client: another backend has taken its place meanwhile
+            if not self._client.is_closed:
+                raise
 
     def first_model(self, wire: Wire) -> str:
         """The name of the first model. Raises BackendUnavailable, also if there is none."""
