@@ -121,7 +121,7 @@ def test_a_tag_that_the_answer_speaks_of_is_text(content, size):
     assert told_apart(pieces_of(content, size)) == ("", content)
 
 
-CALLS = [
+ABOUT_CALLS = [
     '<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>\nDone.',
     '<tool_call>{"name": "write", "arguments": {"text": "use the <think> tag"}}</tool_call>\nDone, it is written.',
     '<tool_call>{"name": "a"}\n\nNo close and then a long answer',
@@ -134,8 +134,8 @@ CALLS = [
 
 
 @pytest.mark.parametrize("size", [None, *range(1, 12)])
-@pytest.mark.parametrize("content", CALLS)
-def test_a_tool_call_in_the_text_is_left_in_it(content, size):
+@pytest.mark.parametrize("content", ABOUT_CALLS)
+def test_text_about_tool_calls_is_left_as_it_is(content, size):
     assert told_apart(pieces_of(content, size)) == ("", content)
 
 
@@ -180,6 +180,14 @@ TOKENS += [
     "~~~",
     "<|start|>",
     "◁",
+    "<tool_call>",
+    '{"name": "f", "arguments": {}}',
+    '{"name": "f", "arguments": {"a": "',
+    '"}}',
+    "</tool_call>",
+    "\\",
+    "{",
+    '<tool_call>{"name": "f", "arguments": {}}</tool_call>',
 ]
 
 
@@ -201,7 +209,25 @@ def seconds_for(content, size):
 
 
 @pytest.mark.parametrize(
-    "part", ["<think>", "</think>", "a<think>b ", "`</think>", "<", "<think ", "x<|start|>", "\n<think>x</think>"]
+    "part",
+    [
+        "<think>",
+        "</think>",
+        "a<think>b ",
+        "`</think>",
+        "<",
+        "<think ",
+        "x<|start|>",
+        "\n<think>x</think>",
+        "<tool_call>",
+        "\n<tool_call>{",
+        '\n<tool_call>{"',
+        '\n<tool_call>{"\n',
+        '\n<tool_call>{"name": "f", "arguments": {}}</tool_call>',
+        '\n<tool_call>{"name": "f", "arguments": {}}</tool_call>x',
+        '<tool_call>{"name": "f", "arguments": {}}</tool_call>\n',
+        "</tool_call>",
+    ],
 )
 def test_the_time_is_in_proportion_to_the_length(part):
     short, long = part * 2_000, part * 16_000

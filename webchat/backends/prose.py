@@ -38,6 +38,11 @@ class Prose:
         return not self._head.strip() or not (self._end.isspace() or self._end in _QUOTES)
 
     @property
+    def begins_line(self) -> bool:
+        """Whether this line has at most three spaces so far, and no code is open."""
+        return not self.is_in_code and self._head in ("", " ", "  ", "   ")
+
+    @property
     def is_in_code(self) -> bool:
         self._read()
         return bool(self._fence or self._ticks % 2 or _FENCE.match(self._head))

@@ -7,41 +7,13 @@ from collections.abc import Iterator
 
 from webchat.backends import Event, Piece
 from webchat.backends.prose import Prose
+from webchat.backends.tags import BEGINS_TAG, END_OF_CALL, IN_HEADERS, LONGEST_TAG, TAG, unfinished
+from webchat.backends.written_calls import WrittenCalls
 from webchat.chat.plain import shows_nothing
 
 LONGEST_ASIDE = 2**16
 """Characters of reasoning in the middle of an answer that are held back until its closing tag."""
-LONGEST_TAG = 200
 REASONED = Event("reasoned")
-_NAMES = ("think", "thinking", "thought", "thoughts", "reason", "reasoning", "seed:think")
-# The tags of Mistral, Kimi, Cohere, open reasoning data sets and Gemma; most other models use the names above.
-_OPENING = ("[THINK]", "◁think▷", "<|START_THINKING|>", "<|begin_of_thought|>", "<|channel>thought")
-_CLOSING = ("[/THINK]", "◁/think▷", "<|END_THINKING|>", "<|end_of_thought|>", "<channel|>")
-_AROUND_ANSWER = ("<|START_RESPONSE|>", "<|END_RESPONSE|>", "<|begin_of_solution|>", "<|end_of_solution|>")
-_NONCE = "(?::[0-9a-f]{1,16})?"
-"""Some models add one to each tag: "<think:6124c78e>"."""
-_IN_HEADERS = ("<|start|>", "<|channel|>", "<|constrain|>", "<|message|>")
-_HARMONY = (*_IN_HEADERS, "<|end|>", "<|return|>", "<|call|>")
-_ANY_NAME = "|".join(_NAMES)
-_TAG = re.compile(
-    rf"(?P<opening>(?i:<(?:{_ANY_NAME}){_NONCE}(?:\s[^<>]{{0,{LONGEST_TAG}}})?>)|{'|'.join(map(re.escape, _OPENING))})"
-    rf"|(?P<closing>(?i:</(?:{_ANY_NAME}){_NONCE}\s*>)|{'|'.join(map(re.escape, _CLOSING))})"
-    rf"|(?P<around>{'|'.join(map(re.escape, _AROUND_ANSWER))})"
-    rf"|(?P<harmony>{'|'.join(map(re.escape, _HARMONY))})"
-)
-_BEGINS_TAG = re.compile("[<[◁]")
-_ATTRIBUTES = re.compile(
-    rf"<(?:{_ANY_NAME}){_NONCE}\s[^<>]{{0,{LONGEST_TAG}}}|</(?:{_ANY_NAME}){_NONCE}\s{{0,8}}|</?(?:{_ANY_NAME}):[0-9a-f]{{0,16}}",
-    re.I,
-)
-_WHOLE = (
-    *_OPENING,
-    *_CLOSING,
-    *_AROUND_ANSWER,
-    *_HARMONY,
-    *(f"{begin}{name}>" for name in _NAMES for begin in ("<", "</")),
-)
-_PREFIXES = frozenset(tag[:size].lower() for tag in _WHOLE for size in range(1, len(tag)))
 _CHANNELS = ("analysis", "commentary", "final")
 _CHANNEL = re.compile("|".join(_CHANNELS))
 _MORE = r"(?: +[\w.=:-]*){0,4}"
@@ -59,11 +31,13 @@ class ReasoningSplitter:
     A tag counts only at the beginning of a line or without a space before it, and not in code; any other is a part of
     the text. After a closing tag without an opening one, an event of the kind "reasoned" says that the text so far was
     reasoning. The channels of OpenAI's harmony format are understood, too.
+
+    Tool calls at the answer's end, where a model waits for their results, are reasoning as well, and not the answer.
     """
 
     def __init__(self) -> None:
         self.tool_names: list[str] = []
-        """Names of the tools that were called in the harmony format."""
+        """Names of the tools that were called in the text."""
         self.has_said = self.has_reasoned = False
         """Whether there is any answer so far, and any reasoning."""
         self._had_said = False
@@ -73,34 +47,34 @@ class ReasoningSplitter:
         self._blank: list[str] = []
         """Leading white space, which belongs to the answer unless reasoning comes first."""
         self._state = "answer"
-        """"answer", "reasoning", "aside" (reasoning in the middle of the answer), or harmony's "header" and
+        """"answer", "reasoning", "aside" (reasoning in the middle of the answer), "calls", or harmony's "header" and
         "between"."""
         self._is_fresh = True
         """Whether there is no text yet in this state."""
-        self._after_reasoning = False
-        self._is_harmony = False
+        self._after_reasoning = self._is_harmony = False
         self._literal = 0
         """Opening tags that were text; as many closing ones are text, too."""
         self._prose = Prose()
         self._aside: list[str] = []
         self._aside_size = 0
+        self._calls = WrittenCalls("")
         self._header = ""
         self._before_header = "answer"
         """The state before the header, to return to if it turns out not to be one."""
 
     def split(self, content: str) -> Iterator[Piece]:
         """The pieces in the next chunk of text; a tag may be split over several chunks."""
-        if self._state == "answer" and not (self._is_fresh or self._held or _BEGINS_TAG.search(content)):
+        if self._state == "answer" and not (self._is_fresh or self._held or BEGINS_TAG.search(content)):
             self._prose.add(content)
             yield content
             return
         text, done = self._held + content, 0
-        for tag in _TAG.finditer(text):
+        for tag in TAG.finditer(text):
             yield from self._take(text[done : tag.start()])
             yield from self._tag(tag)
             done = tag.end()
         rest = text[done:]
-        safe = _unfinished(rest)
+        safe = unfinished(rest)
         self._held = rest[safe:]
         yield from self._take(rest[:safe])
 
@@ -110,6 +84,8 @@ class ReasoningSplitter:
         yield from self._take(held)
         if self._state == "header":
             yield from self._give_header_back()
+        elif self._state == "calls":
+            yield from self._end_calls()
         left = "".join(self._aside) if self._state == "aside" else ""
         left, self._blank, self._aside = "".join([*self._blank, left]), [], []
         if left:
@@ -128,6 +104,10 @@ class ReasoningSplitter:
             yield from self._say(text)
         elif self._state == "aside":
             yield from self._keep_aside(text)
+        elif self._state == "calls":
+            if not self._calls.go_on(text):
+                yield from self._give_calls_back()
+                yield from self._take(text)
         elif self._state == "header":
             is_header = self._goes_on_as_header(text)
             self._header += text
@@ -164,12 +144,18 @@ class ReasoningSplitter:
         return reasoning
 
     def _tag(self, tag: re.Match[str]) -> Iterator[Piece]:
+        if self._state == "calls":
+            if self._calls.go_on(tag[0]):
+                return
+            yield from self._give_calls_back()
         if self._state == "header" and not self._goes_on_as_header(tag[0]):
             yield from self._give_header_back()
         if tag["harmony"]:
             yield from self._harmony_mark(tag[0])
         elif tag["opening"]:
             yield from self._open(tag[0])
+        elif tag["call"]:
+            yield from self._begin_calls(tag[0])
         elif tag["around"]:
             if not self._after_reasoning or self._prose.is_in_code:
                 yield from self._take(tag[0])
@@ -210,12 +196,32 @@ class ReasoningSplitter:
             yield REASONED
         self._enter("answer")
 
+    def _begin_calls(self, tag: str) -> Iterator[Piece]:
+        if self._state == "answer" and tag != END_OF_CALL and self._prose.begins_line:
+            self._state, self._calls = "calls", WrittenCalls(tag)
+            yield Event("status", "Asking for a tool")
+        else:
+            yield from self._take(tag)
+
+    def _give_calls_back(self) -> Iterator[Piece]:
+        """What looked like calls is text."""
+        self._state = "answer"
+        yield from self._say(self._calls.text)
+
+    def _end_calls(self) -> Iterator[Piece]:
+        if self._calls.are_complete:
+            self.tool_names += self._calls.names
+            calls, self._blank = "".join([*self._blank, self._calls.text]), []
+            yield Event("reasoning", calls)
+        else:
+            yield from self._give_calls_back()
+
     def _harmony_mark(self, mark: str) -> Iterator[Piece]:
         if not self._is_harmony and not self._begins_harmony(mark):
             yield from self._take(mark)
         elif mark == "<|message|>":
             yield from self._begin_message()
-        elif mark in _IN_HEADERS:
+        elif mark in IN_HEADERS:
             if self._state != "header":
                 self._before_header, self._state, self._header = self._state, "header", ""
             self._header += mark
@@ -257,15 +263,6 @@ class ReasoningSplitter:
         self._state, self._is_fresh, self._blank = state, True, []
         self._after_reasoning, self._had_said = True, self.has_said
         self._prose = Prose()
-
-
-def _unfinished(text: str) -> int:
-    """The index of a tag that may continue in the next chunk; the text's length if there is none."""
-    begin = max(text.rfind(mark, -2 * LONGEST_TAG) for mark in "<[◁")
-    if begin < 0:
-        return len(text)
-    tail = text[begin:]
-    return begin if tail.lower() in _PREFIXES or _ATTRIBUTES.fullmatch(tail) else len(text)
 
 
 def without_reasoning(text: str) -> str:
