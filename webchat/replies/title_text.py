@@ -25,11 +25,14 @@ _LEAD_IN = re.compile(
     re.I,
 )
 _HEADING = re.compile(r"#{1,6}\s+(.*?)(?:\s+#+)?")
-_BULLET = re.compile(r"[-*•]\s+")
-_TAGGED = re.compile(r"<(\w[\w-]*)(?:\s[^<>]*)?>([^<>]+)</\1\s*>")
+_BULLET = re.compile(r"^[-*•]\s+")
+_NAMES = ("title", "name", "session_title", "conversation_title", "topic")
+_SENTENCE = re.compile(rf"[^:：\n]{{0,60}}(?:{_LABELS})[^:：\n]{{0,40}}?(?:\s*[:：]|\b(?:is|be)\b:?)\s*", re.I)
+"""The beginning of a sentence that introduces a title, which has marks around it."""
+_TAGGED = re.compile(r"<(\w[\w-]*)(?:\s[^<>]*)?>\s*((?:(?!</?\1\b).)+?)\s*(?:</\1\s*>)", re.S)
+_BEGUN = re.compile(rf"<({'|'.join(_NAMES)})>([^<>\s][^<>]*)")
 _DECODER = json.JSONDecoder()
 _FENCE = re.compile(r"`{3,}+|~{3,}+")
-_NAMES = ("title", "name", "session_title", "conversation_title", "topic")
 _TITLE = re.compile(rf'"(?:{"|".join(_NAMES)})"\s*:\s*"(?:[^"\\]|\\.)*"')
 _MARKS = (
     *(("**", "**"), ("__", "__"), ("*", "*"), ("_", "_"), ("`", "`"), ('"', '"'), ("'", "'")),
@@ -65,8 +68,9 @@ def _unpacked(text: str) -> str:
     text = _unfenced(text)
     if text.startswith(("{", "[")):
         text = _named_in(_decoded(text)) or text
-    tagged = _TAGGED.fullmatch(text)
-    return tagged[2].strip() if tagged else text
+    while tagged := _TAGGED.fullmatch(text) or _BEGUN.fullmatch(text):
+        text = tagged[2].strip()
+    return text
 
 
 def _unfenced(text: str) -> str:
@@ -128,7 +132,9 @@ def _without_label(line: str) -> str:
         found = label.match(line)
         if found and found.end() < len(line):
             line = line[found.end() :]
-    return line
+    sentence = _SENTENCE.match(line)
+    quoted = line[sentence.end() :].rstrip(".。") if sentence else ""
+    return quoted if _unmarked(quoted) != quoted else line
 
 
 def _unmarked(line: str) -> str:
