@@ -37,6 +37,17 @@ def test_the_answer_comes_piece_by_piece_and_open_pages_show_it(terminal, model,
     assert [message["content"] for message in last_messages(beside)] == ["count", "one\ntwo three"]
 
 
+def test_a_model_that_cannot_be_loaded_is_reported_once(home, preloaded, tmp_path):
+    pytest.importorskip("xllamacpp")
+    damaged = tmp_path / "damaged.gguf"
+    damaged.write_bytes(b"GGUF" + bytes(4096))
+    terminal = Terminal(preloaded, ["--home", str(home)], ["--backend", "local", "--model", str(damaged)])
+    code, output, errors = terminal.run("ask", "hello")
+    assert (code, output) == (1, "")
+    assert errors.count("The model could not be loaded") == 1
+    assert errors.splitlines()[-1].startswith("Error: The model could not be loaded")
+
+
 def test_the_pipe_is_the_question_or_goes_with_it(terminal, model, beside, tmp_path):
     note = tmp_path / "note.txt"
     note.write_text("blue")

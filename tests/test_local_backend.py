@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import json
 import secrets
@@ -9,6 +10,8 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -171,6 +174,18 @@ def test_a_process_that_was_killed_between_two_messages_is_started_anew(stand_in
     process.kill()
     process.wait(PATIENCE)
     assert text_of(ask(model, "again")) == "You said: again"
+
+
+def test_of_processes_that_have_ended_nothing_stays_open(stand_in, tmp_path):
+    model = stand_in("dies")
+    gc.collect()  # what other tests have left
+    with warnings.catch_warnings(record=True, action="always", category=ResourceWarning) as told:
+        for message in ("hello", "crash", "hello"):
+            with suppress(BackendUnavailable):
+                ask(model, message)
+            (tmp_path / "mended").touch()
+        gc.collect()
+    assert [str(warning.message) for warning in told] == []
 
 
 def test_people_are_answered_in_the_order_in_which_they_came(stand_in):

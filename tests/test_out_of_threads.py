@@ -8,10 +8,12 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
 from tests.processes import another_process, says, tell
 from tests.reading import until
 from webchat import WebChatSessionManager
+from webchat.cli import main
 from webchat.errors import NoThreads
 
 JSON = {"Accept": "application/json"}
@@ -92,6 +94,26 @@ def test_a_title_that_gets_no_thread_holds_no_backend(backend, no_thread_for):
     manager.use_backend(type(backend)())
     assert closed == [True]
     manager.close()
+
+
+@pytest.mark.parametrize("name", ["embedded model", "output of the embedded model"])
+def test_an_embedded_model_that_gets_no_thread_says_so_and_is_started_by_the_next_message(
+    stand_in, no_thread_for, name
+):
+    model = stand_in()
+    messages = [{"role": "user", "content": "hello"}]
+    no_thread_for(name)
+    with pytest.raises(NoThreads):
+        list(model.stream(messages))
+    no_thread_for()
+    assert "You said: hello" in "".join(piece for piece in model.stream(messages) if isinstance(piece, str))
+
+
+def test_a_command_whose_embedded_model_gets_no_thread_says_so(home, tmp_path, no_thread_for):
+    (tmp_path / "model.gguf").write_bytes(b"GGUF" + bytes(100))
+    no_thread_for("embedded model")
+    done = CliRunner().invoke(main, ["ask", "--home", str(home), "--model", str(tmp_path / "model.gguf"), "hello"])
+    assert (done.exit_code, done.stderr) == (1, "Error: The server has no free thread. Try again in a few seconds.\n")
 
 
 def test_the_search_goes_on_after_a_failed_start(manager, session_id, no_thread_for):

@@ -68,9 +68,9 @@ class TerminalProgress:
         self._moving = sys.stderr.isatty()
 
     def __call__(self, text: str, progress: float | None = None) -> None:
-        """Show `text`, with a bar if `progress` from 0 to 1 is known."""
+        """Show `text`, with a bar if `progress` from 0 to 1 is known. An empty text ends the line."""
         text = one_line(text)
-        if text != self._text:
+        if text != self._text and (text or self._moving):
             click.echo(("\n" if self._text and self._moving else "") + text, err=True, nl=not self._moving)
             self._text = text
         if self._moving and progress is not None:

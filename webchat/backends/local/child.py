@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+from webchat import threads
 from webchat.backends import HistoryItem
 from webchat.backends.openai import OpenAIModel
-from webchat.errors import BackendUnavailable
+from webchat.errors import BackendUnavailable, NoThreads
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Child:
     """A running model: started by the constructor, ready for requests when `wait_ready` has returned.
 
     `slots` is how many answers may run in parallel, `context` the tokens of each; `read_timeout` is in seconds;
-    `program` is the script to run.
+    `program` is the script to run. Raises NoThreads, OSError.
     """
 
     def __init__(
@@ -74,8 +75,7 @@ class Child:
             start_new_session=True,  # Ctrl-C in the terminal is for the chat, which then ends this process
         )
         self._printed: deque[str] = deque(maxlen=TAIL)
-        self._listener = threading.Thread(target=self._listen, args=(self._process.stderr,), daemon=True)
-        self._listener.start()
+        self._listener = self._listening()
         # Sent by standard input: other processes can read arguments and environment.
         self._tell({"path": str(path), "slots": slots, "context": context, "threads": threads, "key": self._key})
 
@@ -90,7 +90,8 @@ class Child:
         """
         assert self._process.stdout  # noqa: S101
         try:
-            said = json.loads(self._process.stdout.readline() or "{}")
+            with self._process.stdout as answers:  # the process says nothing more
+                said = json.loads(answers.readline() or "{}")
             self._address = said.get("address", "")
             if self._address:
                 self.context = min(self.context, self._slot_context())
@@ -101,21 +102,23 @@ class Child:
             raise BackendUnavailable(ENDED)
         was_killed = self.has_ended(DYING) and self._process.returncode == -signal.SIGKILL
         self.end()
-        log.error("the model was not loaded: %s, exit %s\n%s", said, self._process.returncode, self._last_words())
+        why = said.get("error", "its process said nothing")
+        log.error("the model was not loaded: %s (exit %s)%s", why, self._process.returncode, self._last_words())
         raise BackendUnavailable(NO_MEMORY if was_killed else NEVER_LOADED)
 
     def has_ended(self, within: float = 0.0) -> bool:
         """Whether the process has ended, or does so within so many seconds."""
         with suppress(subprocess.TimeoutExpired):
             status = self._process.wait(within)
-            log.warning("the model's process has ended with %s\n%s", status, self._last_words())
+            log.warning("the model's process has ended with %s%s", status, self._last_words())
             return True
         return False
 
     def _last_words(self) -> str:
-        """The last output of the ended process."""
+        """The last output of the ended process, on lines of their own."""
         self._listener.join(DYING)  # the reader may not have finished yet
-        return "".join(self._printed)
+        printed = "".join(self._printed).strip()
+        return f"\n{printed}" if printed else ""
 
     def end(self) -> None:
         """End the process; kills it if it does not end by itself."""
@@ -172,6 +175,19 @@ class Child:
             self._process.stdin.write(json.dumps(parameters) + "\n")
             self._process.stdin.flush()
 
+    def _listening(self) -> threading.Thread:
+        """The thread that reads what the process prints. Raises NoThreads; the process has ended then."""
+        answers, printed = self._process.stdout, self._process.stderr
+        assert answers and printed  # noqa: S101, PT018
+        try:
+            return threads.start(self._listen, "output of the embedded model", printed)
+        except NoThreads:
+            self.end()
+            answers.close()
+            printed.close()
+            raise
+
     def _listen(self, printed: IO[str]) -> None:
-        while line := printed.readline(LINE):
-            self._printed.append(line)
+        with printed:
+            while line := printed.readline(LINE):
+                self._printed.append(line)

@@ -9,9 +9,10 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from webchat import threads
 from webchat.backends.local.child import Child
 from webchat.errors import BackendUnavailable, WebChatError
 from webchat.models.fetch import Report
@@ -32,17 +33,18 @@ def _silent(text: str, progress: float | None) -> None:
 class Attempt:
     """One attempt at loading the model, in a thread of its own that starts at once.
 
-    `ready` gives the child, or raises BackendUnavailable; `status` is the current step, and its progress from 0 to 1.
+    `ready` gives the child, or raises a WebChatError; `status` is the current step, and its progress from 0 to 1.
     """
 
     def __init__(self, fetch: Fetch, start: Start, report: Report = _silent) -> None:
+        """Raises NoThreads."""
         self.status: tuple[str, float | None] = (LOOKING, None)
         self.ready: Future[Child] = Future()
         self._fetch, self._start, self._report = fetch, start, report
         self._cancelled = threading.Event()
         self._child: Child | None = None
         self._child_lock = threading.Lock()
-        threading.Thread(target=self._run, name="embedded model", daemon=True).start()
+        threads.start(self._run, "embedded model")
 
     @property
     def has_failed(self) -> bool:
@@ -67,7 +69,8 @@ class Attempt:
             self.ready.set_result(self._prepared())
         except WebChatError as error:
             if not self._cancelled.is_set():
-                self._tell(str(error), None)
+                self._report("", None)
+                log.warning("%s", error)  # an answer that waits for the model reports it itself
             self.ready.set_exception(error)
         except Exception as error:
             log.exception("the model could not be made ready")
@@ -114,11 +117,14 @@ class Engine:
         return attempt.failure if attempt else None
 
     def attempt(self, report: Report = _silent) -> Attempt:
-        """The attempt that a message waits for. Raises BackendUnavailable when closed."""
+        """The attempt that a message waits for. Raises BackendUnavailable when closed, NoThreads."""
         with self._attempt_lock:
             if self._closed:
                 raise BackendUnavailable(CLOSED)
-            if self._attempt is None or self._attempt.has_failed:
+            if self._attempt and self._attempt.has_failed:
+                self._attempt.end()  # which closes what the process has left open
+                self._attempt = None
+            if self._attempt is None:
                 self._attempt = Attempt(self._fetch, self._start, report)
                 self._unload_later()
             return self._attempt
@@ -151,7 +157,8 @@ class Engine:
         if self._idle and self._attempt and not self._closed:
             self._unloading = threading.Timer(self._idle, self._unload)
             self._unloading.daemon = True
-            self._unloading.start()
+            with suppress(RuntimeError):  # no thread left: it stays loaded until after its next use
+                self._unloading.start()
 
     def _unload(self) -> None:
         with self._attempt_lock:
