@@ -85,6 +85,7 @@ class TestBadValues:
             ("WEBCHAT_MOCK_DELAY", ["-0.1", "inf", "nan", ""]),
             ("WEBCHAT_MAX_STREAMS", ["0", "-5", "2.5", "many"]),
             ("WEBCHAT_THEME", ["purple", "Dark", ""]),
+            ("WEBCHAT_CONTEXT", ["1", "511", "4k"]),
         ],
     )
     def test_a_bad_value_names_its_setting_and_itself(self, home, key, bad):

@@ -25,7 +25,7 @@ from webchat.backends.local import NOT_INSTALLED, LocalModel, from_settings
 from webchat.backends.local.child import NEVER_LOADED, STOPPED
 from webchat.backends.local.history import LEFT_OUT, SHORTENED, Cuts, fit
 from webchat.backends.local.line import Line
-from webchat.config import Settings
+from webchat.config import BY_NAME, Settings
 from webchat.errors import BackendUnavailable
 from webchat.models import SMOLLM, EmbeddedModel, models_folder
 from webchat.models.shelf import shelf
@@ -274,6 +274,12 @@ def test_without_its_runtime_the_notice_says_what_to_install(monkeypatch):
     assert backend.notice == NOT_INSTALLED
     with pytest.raises(BackendUnavailable, match=r"webchat\[local\]"):
         list(backend.send_message(backend.create_session().session_id, "hello"))
+
+
+def test_a_context_without_room_for_a_question_and_an_answer_is_refused(tmp_path):
+    LocalModel(SMOLLM, tmp_path, context=BY_NAME["context"].parse("512"))
+    with pytest.raises(ValueError, match="context must be at least 512 tokens, not 511"):
+        LocalModel(SMOLLM, tmp_path, context=511)
 
 
 def test_the_label_says_which_model_and_how_far_to_trust_it(tmp_path):

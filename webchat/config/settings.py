@@ -123,7 +123,9 @@ class Settings:
     connect_timeout: float = _setting(10.0, "Seconds to wait for a connection to the model server.", values.positive)
     read_timeout: float = _setting(120.0, "Seconds to wait for more from the model.", values.positive)
     mock_delay: float = _setting(0.03, "Seconds between pieces of the mock's answers.", values.not_negative)
-    context: int = _setting(4096, "Context size of the embedded model, in tokens.", values.whole_from(1))
+    context: int = _setting(
+        4096, "Context size of the embedded model, in tokens; at least 512.", values.whole_from(512)
+    )
     idle_unload: float = _setting(
         15.0,
         "Minutes without a message after which the embedded model is unloaded and agents are ended; 0: never.",

@@ -43,7 +43,7 @@ class LocalModel:
 
     `context` is in tokens for each conversation, at least 512; `answers_at_once` run in parallel, further ones wait in
     order of arrival; `read_timeout` is in seconds. The model is unloaded after `idle` seconds without a message; 0:
-    never. `program` is the script that serves the file.
+    never. `program` is the script that serves the file. Raises ValueError for too small a context.
     """
 
     def __init__(
@@ -58,12 +58,14 @@ class LocalModel:
         answers_at_once: int = ANSWERS_AT_ONCE,
         program: Sequence[str] = PROGRAM,
     ) -> None:
+        if context < LEAST_CONTEXT:
+            raise ValueError(f"context must be at least {LEAST_CONTEXT} tokens, not {context}")
         self._model = model
         self._folder = folder
         start = partial(
             Child,
             slots=answers_at_once,
-            context=max(context, LEAST_CONTEXT),
+            context=context,
             threads=_cores(),
             read_timeout=read_timeout,
             temperature=temperature,
