@@ -14,7 +14,7 @@ import pytest
 
 from tests.sources import PACKAGE, tree_of
 
-BASE = {"addresses", "conventions", "errors", "limits", "observer", "reference", "threads"}
+BASE = {"addresses", "conventions", "errors", "extras", "limits", "observer", "reference", "threads"}
 """Base modules that everybody may import, and that know nothing about the chat."""
 MAY_IMPORT = {
     "fileutil": set(),

@@ -178,7 +178,7 @@ def test_two_applications_in_one_process_count_for_themselves(client, tmp_path):
 
 def test_without_the_library_it_says_what_to_install(home, monkeypatch):
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
-    with pytest.raises(InvalidInput, match=r"pip install 'webchat\[metrics\]'"):
+    with pytest.raises(InvalidInput, match=r"-m pip install 'webchat\[metrics\]'"):
         create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_METRICS": "on"}, backend=ScriptedBackend())
     create_app({"AMPLIFIER_HOME": str(home)}, backend=ScriptedBackend())
 

@@ -248,8 +248,8 @@ def test_it_says_what_it_needs(terminal):
     code, _, errors = terminal.run("chat")
     assert (code, "needs a terminal" in errors) == (2, True)
     without = "import sys; sys.modules['prompt_toolkit'] = None; from webchat.cli import main; main(sys.argv[1:])"
-    typing = Typing([sys.executable, "-c", without, *terminal.arguments("chat")], columns=120)
-    typing.until("pip install 'webchat[terminal]'")
+    typing = Typing([sys.executable, "-c", without, *terminal.arguments("chat")], columns=200)
+    typing.until(f"{sys.executable} -m pip install 'webchat[terminal]'")
     assert typing.end() == 1
     typing.close()
 

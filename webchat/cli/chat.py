@@ -12,8 +12,9 @@ import click
 
 from webchat.cli.session_id import sessions_that_begin_so
 from webchat.cli.where import Where, answer_options, refusing, where_options
+from webchat.extras import install
 
-MISSING = "webchat chat needs two more packages. Run: pip install 'webchat[terminal]'"
+MISSING = f"webchat chat needs two more packages. Run: {install('terminal')}"
 GRACE = 10.0
 """Seconds that an answer has to finish when a person has left; Ctrl+C leaves at once."""
 WAITING = f"Waiting up to {GRACE:.0f} seconds for the answer to end. Press Ctrl+C to quit now."

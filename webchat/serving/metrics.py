@@ -10,12 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from webchat.errors import InvalidInput
+from webchat.extras import install
 
 if TYPE_CHECKING:
     from webchat.observer import ReplyReport
     from webchat.serving.request_log import RequestReport
 
-NOT_INSTALLED = "WEBCHAT_METRICS needs a library that is not installed. Run: pip install 'webchat[metrics]'"
+NOT_INSTALLED = f"WEBCHAT_METRICS needs a library that is not installed. Run: {install('metrics')}"
 FIRST_PIECE = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 REPLY = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 WRITE = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)

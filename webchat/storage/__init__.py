@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from webchat.errors import InvalidInput
+from webchat.extras import install
 from webchat.observer import NOBODY, Observer
 from webchat.storage.protocols import Storage
 
@@ -52,5 +53,5 @@ def _database(url: str, observer: Observer) -> Storage:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("psycopg", "psycopg_pool"):
             raise
-        raise InvalidInput("PostgreSQL needs one more package: pip install 'webchat[postgres]'") from error
+        raise InvalidInput(f"PostgreSQL needs one more package. Run: {install('postgres')}") from error
     return PostgresStorage(url, observer)
