@@ -119,6 +119,7 @@ MAY_IMPORT = {
         "memory",
         "models",
         "people",
+        "programs",
         "serving",
         "storage",
         "terminal",

@@ -97,6 +97,7 @@ def test_the_terminal_shows_what_it_lists_and_says_that_it_can_only_be_read(comm
     code, output, _ = command("sessions", "list")
     names = [line.split()[0] for line in output.splitlines()]
     assert (code, names) == (0, [THREAD[:8], "aaaa-1", ROOT[:8]])
+    assert [line.rpartition("  ")[2] for line in output.splitlines()] == ["(Codex)", "(Claude Code)", "(Amplifier)"]
     for name, words in zip(names, ("List files", "Dampfschiff", "test"), strict=True):
         code, output, errors = command("sessions", "show", name)
         assert (code, words in output) == (0, True), errors
@@ -111,6 +112,18 @@ def test_the_terminal_shows_what_it_lists_and_says_that_it_can_only_be_read(comm
         code, output, errors = command(*arguments)
         assert (code, output) == (7, "")
         assert "you can read it here, but not change it" in errors
+
+
+def test_a_question_in_one_is_refused_before_a_model_is_started(command, tmp_path):
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF")
+    code, _, errors = command("ask", "--backend", "local", "--model", str(broken), "--session", "aaaa-1", "And?")
+    assert (code, len(errors.splitlines())) == (7, 1), errors
+    assert "you can read it here, but not change it" in errors
+
+
+def test_scripts_are_told_whose_it_is(client, all_three):
+    assert client.get(f"/sessions/{CODEX}", headers=JSON).json["program"] == "Codex"
 
 
 def test_one_programs_can_be_listed_alone(client, all_three):
@@ -240,6 +253,46 @@ def test_any_write_but_a_copy_is_refused(app, client, all_three):
                 told[path] = client.post(path, data=fields, headers=JSON).status_code
     assert len(told) > 20
     assert {path: status for path, status in told.items() if status != 409} == {}
+
+
+def test_its_skip_link_leads_somewhere(client, all_three):
+    for path in (f"/sessions/{CODEX}", "/sessions", "/"):
+        page = Page(client.get(path))
+        link = page.soup.select_one("a.skip")
+        assert page.soup.select_one(link["href"]), (path, link)
+
+
+def test_its_row_is_in_line_with_those_that_can_be_chosen(client, manager, all_three):
+    manager.send_message("Ours", manager.create_session().session_id)
+    rows = Page(client.get("/sessions")).soup.select(".group li")
+    assert [len(row.select(".pick")) for row in rows] == [1] * 4
+    alone = Page(client.get("/sessions?program=codex")).soup.select(".group li")
+    assert [len(row.select(".pick")) for row in alone] == [0]
+
+
+@pytest.mark.parametrize(("form", "begin"), [("md", "# A failing test"), ("html", "<!doctype html>")])
+def test_it_is_exported_for_reading(client, command, form, begin):
+    answer = client.get(f"/sessions/{AMPLIFIER}/export?format={form}")
+    assert (answer.status_code, answer.text.startswith(begin)) == (200, True)
+    assert answer.headers["Content-Disposition"] == f"attachment; filename=A-failing-test.{form}"
+    page = Page(client.get(f"/sessions/{AMPLIFIER}"))
+    assert page.soup.select_one(f'.hint a[href$="format={form}"]')
+    for words in ("Why does the test fail?", "Amplifier", "pytest -x", "I should look.", "clock"):
+        assert words in answer.text
+    for given in (AMPLIFIER, ROOT[:8]):
+        assert command("export", given, "--format", form) == (0, answer.text, "")
+
+
+def test_what_another_program_said_has_its_name(client, all_three):
+    assert "\n## Codex (gpt-5-codex), " in client.get(f"/sessions/{CODEX}/export?format=md").text
+
+
+def test_it_is_not_exported_for_an_import(client, command):
+    answer = client.get(f"/sessions/{CODEX}/export", headers=JSON)
+    assert answer.status_code == 409
+    assert "only as Markdown or HTML" in answer.json["error"]
+    code, output, errors = command("export", CODEX)
+    assert (code, answer.json["error"] in errors) == (1, True), output
 
 
 @pytest.mark.parametrize("action", ["pin", "archive", "delete"])

@@ -12,6 +12,7 @@ import pytest
 from tests.acp import agents_in
 from tests.attacks import ESC
 from tests.database import free_port
+from tests.other_programs import Programs, claude_rows
 from tests.reading import until
 from tests.scripted_server import says
 from tests.terminals import JSON, MODEL, Terminal, last_messages, whole
@@ -315,3 +316,20 @@ def test_a_temporary_one_is_gone_when_it_is_deleted(chat, terminal, beside, home
     typing.until("It is gone.")
     assert beside.get("/api/sessions").json() == before
     assert not [path for path in home.rglob("*") if path.is_file() and b"xylophone" in path.read_bytes()]
+
+
+@pytest.fixture
+def claude(tmp_path, monkeypatch):
+    """A session of Claude Code."""
+    programs = Programs(tmp_path / "programs")
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(programs.claude))
+    return programs.claude_session(claude_rows(programs))
+
+
+def test_another_programs_session_is_read_and_continued_in_a_copy(claude, chat):
+    typing = chat("--resume", "aaaa-1")
+    typing.until("› Rename the Dampfschiff module", "Written by Claude Code", "/fork continues in a copy", " · aaaa-1")
+    typing.says("/fork")
+    until(lambda: " · aaaa-1" not in typing.text)
+    typing.says("and then?")
+    typing.until("› and then?", "Hello there.")

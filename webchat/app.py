@@ -14,7 +14,6 @@ from werkzeug.wrappers import Response as AnyResponse
 from webchat import config, reference
 from webchat.addresses import is_among, is_loopback
 from webchat.backends import SessionBackend
-from webchat.config import values
 from webchat.conventions import PROMPTS_FOLDER, SERVER_DIR
 from webchat.errors import InvalidInput
 from webchat.fileutil import DiskFolder, NoLocks, in_the_way
@@ -29,7 +28,6 @@ from webchat.models.shelf import shelf
 from webchat.observer import NOBODY, Observer
 from webchat.people import DisabledPeople
 from webchat.programs import known
-from webchat.programs.program import Program
 from webchat.serving import probes
 from webchat.serving.health import Health
 from webchat.serving.metrics import Metrics
@@ -98,7 +96,7 @@ def _manager(
         limits=_limits(settings),
         observer=observer,
         chores=(memory.empty_expired, lambda: _forget_agents_sessions(settings.home, storage)),
-        programs=_programs(settings),
+        programs=known.programs(settings.sources, settings.home, is_shared=settings.is_shared),
         before_answer=lambda: live.follow(manager),
         disabled=disabled.all,
     )
@@ -125,13 +123,6 @@ def _forget_agents_sessions(home: Path, storage: Storage) -> None:
         Records(DiskFolder(home.expanduser()).sub(SERVER_DIR)).forget_gone(storage.sessions.lookup())
 
 
-def _programs(settings: config.Settings) -> list[Program]:
-    """The other programs whose conversations are shown; by default only in a single-user chat."""
-    shared = bool(settings.token or settings.auth_header)
-    names = (() if shared else values.PROGRAMS) if settings.sources == "auto" else settings.sources
-    return known.programs(names, settings.home.expanduser())
-
-
 def _pages(manager: WebChatSessionManager, live: LiveSettings, memory: MemoryStore) -> Blueprint:
     settings, sources = live.load()
     return create_blueprint(
@@ -143,7 +134,7 @@ def _pages(manager: WebChatSessionManager, live: LiveSettings, memory: MemorySto
         max_streams_per_client=settings.max_streams_per_client,
         owner=lambda: g.get("owner"),
         folders=settings.folders,
-        shared=bool(settings.token or settings.auth_header),
+        shared=settings.is_shared,
         prompts=settings.home.expanduser() / PROMPTS_FOLDER,
     )
 

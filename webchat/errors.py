@@ -76,6 +76,12 @@ class ReadOnlySession(WebChatError):
     says = "This conversation is another program's: you can read it here, but not change it. Continue it in a copy."
 
 
+class UnsupportedExport(WebChatError):
+    """Another program's session cannot be exported in the format that can be imported."""
+
+    says = "Another program's conversation can be exported only as Markdown or HTML. Or export a copy of it."
+
+
 class StaleView(WebChatError):
     """A message was sent from a page that does not show others' later messages."""
 

@@ -99,7 +99,7 @@ class WebChatSessionManager:
         self.queue = MessageQueue(services, self._rules, self.get_session)
         self.temporary = TemporaryChats(services, disabled)
         self._lifecycle = SessionLifecycle(services, self.temporary, self.queue)
-        self.agents, self.archive = AgentSessions(services), Archive(services)
+        self.agents, self.archive = AgentSessions(services), Archive(services, self.reader.conversation)
         chores = (self.archive.importer.discard_left, *chores)
         self.housekeeping = Housekeeping(
             services, self.temporary, trash_days, self.programs.refuse, self.queue.send_left, chores

@@ -16,8 +16,9 @@ from webchat.archive.intake import Intake, Terms
 from webchat.archive.pictures import picture_line
 from webchat.archive.readable import as_html, as_markdown
 from webchat.archive.reading import conversations
+from webchat.chat.conversation import Conversation
 from webchat.chat.picture import MEDIA_TYPES
-from webchat.errors import storing
+from webchat.errors import UnsupportedExport, storing
 from webchat.replies.services import Services
 from webchat.session_store import Row, WebChatSession
 
@@ -30,8 +31,9 @@ AT_ONCE = 100
 class Archive:
     """Exports and imports sessions. Raises StorageError, OSError."""
 
-    def __init__(self, services: Services) -> None:
-        self._store, self._storage, self._supervisor = services.store, services.storage, services.supervisor
+    def __init__(self, services: Services, read: Callable[[str], Conversation]) -> None:
+        """`read` returns a session's conversation, be it ours or another program's."""
+        self._store, self._storage, self._read = services.store, services.storage, read
         self._longest_title = services.limits.title
         self.importer, self._growth = Importer(services), Growth(services)
         self.at_once = AT_ONCE
@@ -43,10 +45,10 @@ class Archive:
         """The sessions in one of the `EXPORT_FORMATS`. `title`, the chat's name, heads its answers."""
         if form == "jsonl":
             return self.export(sessions, note)
-        told = read_each(sessions, lambda session: self._supervisor.read(session.session_id).messages, note)
+        found = read_each(sessions, lambda session: self._read(session.session_id).messages, note)
         heading = sessions[0].description if len(sessions) == 1 else title
         read_picture = self._storage.pictures.read
-        text = as_markdown(told, title) if form == "md" else as_html(told, title, heading, read_picture)
+        text = as_markdown(found, title) if form == "md" else as_html(found, title, heading, read_picture)
         return (part.encode() for part in text)
 
     def export(self, sessions: Iterable[WebChatSession], note: NoteLeftOut) -> Iterator[bytes]:
@@ -79,7 +81,9 @@ class Archive:
         return self._left_out.get(owner, ())
 
     def lines(self, session: WebChatSession) -> bytes:
-        """One session's lines in an export. Raises SessionNotFound, StorageError."""
+        """One session's lines in an export. Raises SessionNotFound, StorageError, UnsupportedExport."""
+        if session.program:
+            raise UnsupportedExport
         row = {**self._store.row(session.session_id), "last_active": session.last_active}
         with storing("The conversation could not be read"):
             return ours.session_lines(row, self._storage.export(session.session_id))

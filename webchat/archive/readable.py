@@ -38,7 +38,7 @@ def as_markdown(conversations: Conversations, assistant: str) -> Iterator[str]:
             yield f"{one_line(messages.notice)}\n\n"
             continue
         for message in messages:
-            yield f"## {_who(message, assistant)}\n\n{steps.as_markdown(message)}\n\n"
+            yield f"## {_who(message, session.program or assistant)}\n\n{steps.as_markdown(message)}\n\n"
 
 
 def as_html(
@@ -54,10 +54,11 @@ def as_html(
         if isinstance(messages, LeftOut):
             yield f"<p><strong>{escape(messages.notice)}</strong></p>\n"
             continue
+        name = session.program or assistant
         for message in messages:
             text = steps.as_html(message, partial(picture, session.session_id))
             kind = "user" if message.role == "user" else f"answer {message.status}"
-            yield f'<h2>{escape(_who(message, assistant))}</h2>\n<div class="{kind}" dir="auto">{text}</div>\n'
+            yield f'<h2>{escape(_who(message, name))}</h2>\n<div class="{kind}" dir="auto">{text}</div>\n'
     yield "</body>\n</html>\n"
 
 

@@ -100,7 +100,7 @@ def ask(
         text, files = _given(question, paths)
         message = checked_message(utf8(text), has_files=bool(files))
         with where.answering(settings) as chat:
-            into = chosen_session(chat, session_id, folder, options, new=new, temporary=temporary)
+            into = chosen_session(chat, session_id, folder, options, new=new, temporary=temporary, to_ask=True)
             chat.start()
             sent = Sent(message, files, into, None if into else folder, temporary=temporary and not into)
             code = _Asking(chat, Manner(as_json, quiet, wait), goes_on=where.url is not None).ask(sent)

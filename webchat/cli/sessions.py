@@ -66,7 +66,7 @@ def export_sessions(place: Place, owner: str | None, session_ids: tuple[str, ...
     """Export sessions; by default all of them."""
     with _kept(place) as manager:
         every = sorted(manager.list_sessions(owner), key=lambda session: (session.created_at, session.session_id))
-        chosen = [_called(name, every) for name in session_ids] or [item for item in every if item.begun]
+        chosen = [_called(name, every, manager) for name in session_ids] or [item for item in every if item.begun]
         others = _others(manager) if owner is None and not session_ids else 0
         title = config.load(place, os.environ)[0].title
         left_out: list[LeftOut] = []
@@ -80,11 +80,17 @@ def export_sessions(place: Place, owner: str | None, session_ids: tuple[str, ...
     sys.exit(1 if left_out or (others and not chosen) else 0)
 
 
-def _called(given: str, every: Sequence[WebChatSession]) -> WebChatSession:
-    """The session with this id, or the only one with an id that begins so. Raises SessionNotFound, SeveralSessions."""
+def _called(given: str, every: Sequence[WebChatSession], manager: WebChatSessionManager) -> WebChatSession:
+    """The session with this id, or the only one with an id that begins so; another program's if none of ours does.
+
+    Raises SessionNotFound, SeveralSessions.
+    """
     from webchat.terminal.client import SeveralSessions
 
     found = [item for item in every if given and is_called(given, item.session_id)]
+    if given and not found:
+        theirs = manager.programs.page(None, None, None)
+        found = [item for item in theirs if is_called(given, item.session_id, is_others=True)]
     found = [item for item in found if item.session_id == given] or found
     if len(found) > 1:
         raise SeveralSessions(given, [item.session_id for item in found])

@@ -7,7 +7,7 @@ import sys
 import click
 
 from webchat.chat.plain import one_line
-from webchat.errors import InvalidInput, SessionNotFound, WebChatError
+from webchat.errors import InvalidInput, ReadOnlySession, SessionNotFound, WebChatError
 from webchat.serving.logs import printable
 
 BAR_WIDTH = 30
@@ -45,6 +45,8 @@ def exit_code(error: Exception) -> int:
         return STATUS_CODES.get(error.status, FAILED)
     if isinstance(error, SessionNotFound | SeveralSessions):
         return NO_SESSION
+    if isinstance(error, ReadOnlySession):
+        return NOT_NOW
     return USAGE if isinstance(error, InvalidInput) else FAILED
 
 

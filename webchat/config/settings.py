@@ -195,6 +195,11 @@ class Settings:
         return (conventions.AMPLIFIER_HOME if is_own else self.home).expanduser()
 
     @property
+    def is_shared(self) -> bool:
+        """Whether several people may use the chat."""
+        return bool(self.token or self.auth_header)
+
+    @property
     def storage(self) -> Path | str:
         """The path or address of the storage, for `storage_at`."""
         return self.database or self.home.expanduser() / conventions.SERVER_DIR / conventions.WEB_CHAT_SESSIONS_FILENAME

@@ -60,14 +60,19 @@ def chosen_session(
     *,
     new: bool = False,
     temporary: bool = False,
+    to_ask: bool = False,
 ) -> str | None:
     """The id of the given session, or of the current one; None for a new one that the message will start.
 
     If there are `options`, they are set, for which a new session is created at once. Raises InvalidInput for the folder
-    of an existing session.
+    of an existing session, ReadOnlySession for another program's session `to_ask` in.
     """
     session_id = (
-        chat.session_id_of(given) if given else None if new or temporary else chat.get("/api/session")["session_id"]
+        chat.session_id_of(given, to_ask=to_ask)
+        if given
+        else None
+        if new or temporary
+        else chat.get("/api/session")["session_id"]
     )
     if session_id and folder:
         raise InvalidInput("A folder can be chosen only for a new session: add --new.")

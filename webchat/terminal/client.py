@@ -14,7 +14,7 @@ import httpx
 from webchat.chat.plain import utf8
 from webchat.chat.session import is_called, is_session_id
 from webchat.conventions import ANSWER_HEADER
-from webchat.errors import SessionNotFound, WebChatError
+from webchat.errors import ReadOnlySession, SessionNotFound, WebChatError
 
 Fields = dict[str, Any]
 """A JSON object of a route."""
@@ -95,10 +95,10 @@ class ChatClient:
             yield from page["sessions"]
             number, has_more = number + 1, page["has_more"]
 
-    def session_id_of(self, given: str, *, in_trash: bool = False) -> str:
+    def session_id_of(self, given: str, *, in_trash: bool = False, to_ask: bool = False) -> str:
         """The session's id that begins so, or has this short id; another program's if none of ours does.
 
-        Raises SessionNotFound, SeveralSessions.
+        Raises SessionNotFound, SeveralSessions; ReadOnlySession for another program's `to_ask` in.
         """
         if not is_session_id(given):
             raise SessionNotFound(given)
@@ -106,6 +106,8 @@ class ChatClient:
         found = [row["session_id"] for row in rows if _is_called(given, row)]
         if not (found or in_trash):
             found = [row["session_id"] for row in self.rows() if "program" in row and _is_called(given, row)]
+            if found and to_ask:
+                raise ReadOnlySession
         if given in found or len(found) == 1:
             return given if given in found else str(found[0])
         if not found:

@@ -36,6 +36,8 @@ class TerminalChat:
         self._new = "New temporary session" if temporary else "New session"
         self._live: Live | None = None
         self._title, self._status, self._is_away = "", "", False
+        self._program = ""
+        """The program that wrote the session; "" for ours."""
         self._commands = Commands(self)
         self.keyboard = keyboard(View(self._tail, self._toolbar, self.interrupt), COMMANDS)
 
@@ -68,7 +70,7 @@ class TerminalChat:
         if self._live is not None:
             self._live.close()
         self.session_id, self.paper, self._live = session_id, Paper(self.screen), None
-        self._title, self._status = "", ""
+        self._title, self._status, self._program = "", "", ""
         if session_id is not None:
             paper = self.paper
             self._live = Live(self.chat, session_id, lambda name, fields: self._take(paper, name, fields))
@@ -150,6 +152,9 @@ class TerminalChat:
             return
         if name == "session":
             self._title = safe_line(fields["description"])
+            if "program" in fields and not self._program:
+                self.say(f"Written by {fields['program']}, and can only be read here. /fork continues in a copy.")
+            self._program = fields.get("program", "")
         elif name == "status":
             self._status = safe_line(fields["text"])
         elif name == "away" and not self._is_away:
@@ -168,7 +173,8 @@ class TerminalChat:
         return [self._status or "…"] if self.paper.is_answering and not self.paper.question else []
 
     def _toolbar(self) -> str:
-        named = [self._title, short_id(self.session_id)] if self.session_id else [self._new]
+        short = short_id(self.session_id or "", is_others=bool(self._program))
+        named = [self._title, short] if self.session_id else [self._new]
         files = [f"{len(self.files)} file{'s' * (len(self.files) > 1)}"] if self.files else []
         doing = ["answer with a number"] if self.paper.question else ["Ctrl+C stops"] if self.paper.is_answering else []
         return " · ".join([*(["away"] if self._is_away else doing), *files, *filter(None, named)])

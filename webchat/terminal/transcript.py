@@ -57,10 +57,12 @@ def question_line(part: Fields) -> str:
 
 
 def session_line(row: Fields) -> str:
-    """A session in a list: its short id, time of last activity, and title."""
-    marks = [word for word in ("temporary", "pinned", "archived", "waiting") if row.get(word)]
-    told = f"  ({', '.join(marks)})" if marks else ""
-    return f"{_name(row):8}  {when(row['last_active']):16}  {safe_line(row['description'])}{told}"
+    """A session in a list or of a search hit: its short id, last activity, title, and what is special about it."""
+    program = [safe_line(row["program"])] if "program" in row else []
+    marks = program + [word for word in ("temporary", "pinned", "archived", "waiting") if row.get(word)]
+    notes = f"  ({', '.join(marks)})" if marks else ""
+    name = short_id(row["session_id"], is_others="program" in row)
+    return f"{name:8}  {when(row['last_active']):16}  {safe_line(row['description'])}{notes}"
 
 
 def hit_lines(hit: Fields) -> Iterator[str]:

@@ -93,7 +93,7 @@ def session_fields(session: WebChatSession) -> dict[str, object]:
         "session_id": session.session_id,
         "project_id": session.project_id,
         "working_dir": session.working_dir,
-        **_mark(session),
+        **_marks(session),
     }
 
 
@@ -106,13 +106,14 @@ def listed_fields(session: WebChatSession) -> dict[str, object]:
         "last_active": session.last_active,
         "is_active": session.is_active,
         "project_id": session.project_id,
-        **_mark(session),
+        **_marks(session),
     }
 
 
-def _mark(session: WebChatSession) -> dict[str, object]:
-    """The field that marks a temporary session; none for any other."""
-    return {"temporary": True} if session.temporary else {}
+def _marks(session: WebChatSession) -> dict[str, object]:
+    """The field that marks a temporary session, or another program's; none for any other."""
+    temporary = {"temporary": True} if session.temporary else {}
+    return temporary | ({"program": session.program} if session.program else {})
 
 
 def shelved_fields(session: WebChatSession) -> dict[str, object]:
@@ -123,7 +124,6 @@ def shelved_fields(session: WebChatSession) -> dict[str, object]:
         "pinned": session.pinned,
         "archived": session.archived,
         "deleted_at": session.deleted_at,
-        **({"program": session.program} if session.program else {}),
     }
 
 

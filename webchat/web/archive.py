@@ -24,8 +24,8 @@ def register(blueprint: Blueprint) -> None:
 
 
 def export(session_id: str) -> Response:
-    """One session. Raises SessionNotFound, StorageError if it cannot be read."""
-    session = manager().get_session(session_id, owner())
+    """One session, of ours or of another program. Raises SessionNotFound, StorageError if it cannot be read."""
+    session = manager().reader.require(session_id, owner())
     return _file([session], _in_file_names(session.description) or session.short_id, session.short_id, refuse)
 
 
