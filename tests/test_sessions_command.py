@@ -92,7 +92,9 @@ def test_sessions_are_found_by_title_and_by_what_was_said(server, sessions):
     assert "about kettles" in sessions("search", "kettles")
     found = json.loads(sessions("search", "samovar", "--json"))
     assert [hit["session_id"] for hit in found["hits"]] == [made]
-    assert "and a samovar besides" in sessions("search", "samo")
+    title, excerpt = sessions("search", "samo").splitlines()
+    assert re.split(r"  +", title)[2] == "about kettles"
+    assert re.fullmatch(r" {10}\S.*and a samovar besides", excerpt)
     assert sessions("search", "nosuchword") == ""
 
 

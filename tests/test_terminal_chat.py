@@ -150,6 +150,26 @@ def test_sessions_are_listed_resumed_and_picked(chat, beside):
     chat("--resume", kettles[:12]).until("› about kettles")
 
 
+def test_sessions_are_found_by_what_was_said_and_resumed_by_number(chat, beside):
+    for message in ("about kettles\n\nand a samovar besides", "about teapots"):
+        beside.post("/messages", data={"message": message})
+    until(lambda: beside.get("/sessions?q=samovar", headers=JSON).json()["hits"])
+    typing = chat()
+    typing.until("› about teapots", "Hello there.")
+    typing.says("/sessions coffee")
+    typing.until("Nothing found.")
+    typing.says("/sessions samovar")
+    typing.until("  1  ", "and a samovar besides")
+    typing.says("/resume 1")
+    typing.until("› about kettles")
+
+
+def test_a_list_without_sessions_says_so(chat):
+    typing = chat()
+    typing.says("/sessions")
+    typing.until("There are no sessions yet.")
+
+
 def test_a_session_is_picked_with_the_keys(terminal, beside):
     for message in ("about kettles", "about teapots"):
         beside.post("/messages", data={"message": message})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from webchat.errors import InvalidInput
 from webchat.terminal.answer import content_of
 from webchat.terminal.client import Fields
-from webchat.terminal.transcript import session_line
+from webchat.terminal.transcript import hit_lines, session_line
 
 if TYPE_CHECKING:
     from webchat.terminal.conversation import TerminalChat
@@ -55,11 +55,22 @@ class Commands:
         command(rest.strip())
 
     def _sessions(self, words: str) -> None:
-        rows = self._chat.page("", words, None, 0)["sessions"] if words else self._chat.rows()
-        found = list(islice(rows, LISTED))
+        found = list(islice(self._found(words) if words else self._chat.rows(), LISTED))
         self._listed = [row["session_id"] for row in found]
         for number, row in enumerate(found, 1):
-            self._here.say(f"{number:3}  {session_line(row)}")
+            lines = hit_lines(row) if "text" in row else [session_line(row)]
+            self._here.say(f"{number:3}  " + "\n     ".join(lines))
+        if not found:
+            self._here.say("Nothing found." if words else "There are no sessions yet.")
+
+    def _found(self, words: str) -> Iterator[Fields]:
+        """The sessions with these words in their title, then one hit in each other session that has them."""
+        page = self._chat.page("", words, None, 0)
+        known = set()
+        for row in (*page["sessions"], *page["hits"]):
+            if row["session_id"] not in known:
+                known.add(row["session_id"])
+                yield row
 
     def _resume(self, given: str) -> None:
         if not given:

@@ -66,13 +66,9 @@ def session_line(row: Fields) -> str:
 
 
 def hit_lines(hit: Fields) -> Iterator[str]:
-    """A search hit: its session, and an excerpt."""
-    yield f"{_name(hit):8}  {safe_line(hit['text'])}"
-
-
-def _name(row: Fields) -> str:
-    """The short id of the session that it is, or is in."""
-    return short_id(row["session_id"], is_others="program" in row)
+    """A search hit: its session as in a list, and below it an excerpt."""
+    yield session_line(hit)
+    yield f"{'':10}{safe_line(hit['text'])}"
 
 
 def when(time: str) -> str:

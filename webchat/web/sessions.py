@@ -71,6 +71,8 @@ def _hit_fields(item: SessionHit) -> dict[str, object]:
     hit = item.hit
     return {
         "session_id": hit.session_id,
+        "description": item.session.description,
+        "last_active": item.session.last_active,
         "message_id": hit.message_id,
         "text": hit.before + hit.match + hit.after,
         **({"program": item.session.program} if item.session.program else {}),
