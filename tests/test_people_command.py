@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import shutil
+import subprocess
+import sys
 import threading
 import zipfile
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
 
 import httpx
 import pytest
@@ -16,6 +23,7 @@ from tests.reading import snapshot, until
 from tests.scripted import ScriptedBackend
 from tests.stored import documents_of
 from webchat import create_app
+from webchat.backends.mock import MockBackend
 from webchat.cli import main
 from webchat.errors import NoSuchPerson, NotAllowed, StorageError
 from webchat.manager import WebChatSessionManager
@@ -23,6 +31,7 @@ from webchat.memory import MemoryStore
 from webchat.people import DisabledPeople, People
 from webchat.storage.protocols.documents import MEMORIES, PEOPLE
 
+DOCS = (Path(__file__).parent.parent / "docs" / "deploy.md").read_text("utf-8")
 HEADER = "X-Remote-User"
 ADA, BOB = {HEADER: "adalove"}, {HEADER: "bob"}
 """This name cannot be part of an id, as "ada" may be."""
@@ -409,3 +418,21 @@ def test_a_document_that_is_not_understood_is_not_written_over(storage, text):
         with pytest.raises(StorageError):
             call()
     assert storage.documents.read(PEOPLE) == text
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("is_new", [False, True])
+@pytest.mark.parametrize(
+    "command", [("people", "disable", "bob"), ("import", os.devnull), ("doctor",), ("sessions",), ("ask", "hello")]
+)
+def test_root_writes_nothing_that_the_server_of_another_user_could_not_read(people, home, command, is_new):
+    if is_new:
+        home.mkdir(exist_ok=True)
+    else:
+        people("disable", "ada")
+    places = [home, *home.rglob("*")]
+    for path in places:
+        os.chown(path, 12345, 12345)
+    said = CliRunner().invoke(main, [*command, "--home", str(home)])
+    assert said.exit_code == 1
+    assert f"the files in {home} belong to #12345" in said.output
+    assert f"sudo -u '#12345' … --home {home}" in said.output
+    assert sorted(places) == sorted([home, *home.rglob("*")])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -12,12 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from webchat import config
 from webchat.cli.default_command import DefaultGroup
 from webchat.cli.output import written
-from webchat.cli.place import Place, named, place_options
-from webchat.cli.terminal import refusal
-from webchat.errors import WebChatError
+from webchat.cli.place import Place, named, place_options, settings_at
 from webchat.limits import MIB
 from webchat.serving.logs import printable
 
@@ -110,22 +106,15 @@ def enable_person(place: Place, as_json: bool, name: str) -> None:
 
 @contextmanager
 def _people(place: Place) -> Iterator[People]:
-    """Everybody who has something there. What goes wrong ends the command with a sentence."""
+    """Everybody who has something there."""
     from webchat.backends.mock import MockBackend
+    from webchat.cli.everybody import everybody
     from webchat.manager import WebChatSessionManager
-    from webchat.memory import MemoryStore
-    from webchat.people import DisabledPeople, People
     from webchat.storage import storage_at
 
-    try:
-        settings, _ = config.load(place, os.environ)
-        with closing(storage_at(settings.storage)) as storage:
-            # For how long others' trash is kept only their server knows: nothing of it expires here.
-            memory = MemoryStore(storage.documents, trash_days=math.inf)
-            manager = WebChatSessionManager(MockBackend(), storage, trash_days=math.inf)
-            yield People(manager, memory, DisabledPeople(storage.documents))
-    except (WebChatError, OSError) as error:
-        raise refusal(error) from error
+    with closing(storage_at(settings_at(place).storage)) as storage:
+        # For how long others' trash is kept only their server knows: nothing of it expires here.
+        yield everybody(WebChatSessionManager(MockBackend(), storage, trash_days=math.inf))
 
 
 def _fields(person: Person) -> dict[str, object]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable, Mapping
 from functools import wraps
+from pathlib import Path
 
 import click
 
-from webchat import config
+from webchat import config, conventions
 from webchat.chat.plain import utf8
 from webchat.cli.setting_options import checked
 
@@ -35,6 +38,33 @@ def place_options(command: Callable[..., None]) -> Callable[..., None]:
         command(place={"AMPLIFIER_HOME": home, "WEBCHAT_DATABASE": database}, **given)
 
     return placed
+
+
+def settings_at(place: Place) -> config.Settings:
+    """The settings of the storage there, without saved ones.
+
+    Raises InvalidInput; click.ClickException if this is root and the files belong to another user, whose server could
+    not read what root writes: a person disabled in that way would still be let in.
+    """
+    settings, _ = config.load(place, os.environ)
+    home = settings.home.expanduser()
+    if not settings.database and (user := _other_owner(home)):
+        raise click.ClickException(
+            f"the files in {home} belong to {user}, whose server could not use what root writes there. "
+            f"Run this as that user: sudo -u {shlex.quote(user)} … --home {shlex.quote(str(home))}"
+        )
+    return settings
+
+
+def _other_owner(home: Path) -> str | None:
+    """The name, or else the number, of the user who owns the files there, if this is root and they are not root's."""
+    there = next((path for path in (home / conventions.SERVER_DIR, home) if path.exists()), None)
+    if there is None or not hasattr(os, "geteuid") or os.geteuid() != 0 or there.stat().st_uid == 0:
+        return None
+    try:
+        return there.owner()
+    except KeyError:
+        return f"#{there.stat().st_uid}"
 
 
 def named(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:

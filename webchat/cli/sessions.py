@@ -15,11 +15,11 @@ from webchat import config
 from webchat.chat.plain import one_line
 from webchat.chat.session import is_called, short_id
 from webchat.cli.output import written
-from webchat.cli.place import Place, owner_option, place_options
+from webchat.cli.place import Place, owner_option, place_options, settings_at
 from webchat.cli.program import CTRL_C
-from webchat.cli.terminal import plain, refusal
+from webchat.cli.terminal import plain
 from webchat.conventions import EXPORT_FORMATS
-from webchat.errors import SessionNotFound, WebChatError
+from webchat.errors import SessionNotFound
 from webchat.serving.logs import printable
 
 if TYPE_CHECKING:
@@ -37,16 +37,15 @@ OTHERS = (
 
 @contextmanager
 def _kept(place: Place) -> Iterator[WebChatSessionManager]:
-    """The sessions that are kept there, with nobody to answer. What goes wrong ends the command with a sentence."""
+    """The sessions that are kept there, with nobody to answer."""
     from webchat.backends.mock import MockBackend
     from webchat.manager import WebChatSessionManager
+    from webchat.programs import known
 
-    try:
-        settings, _ = config.load(place, os.environ)
-        with closing(WebChatSessionManager(MockBackend(), settings.storage)) as manager:
-            yield manager
-    except (WebChatError, OSError) as error:
-        raise refusal(error) from error
+    settings = settings_at(place)
+    programs = known.programs(settings.sources, settings.home, is_shared=settings.is_shared)
+    with closing(WebChatSessionManager(MockBackend(), settings.storage, programs=programs)) as manager:
+        yield manager
 
 
 @click.command("export")
@@ -166,16 +165,12 @@ def doctor(place: Place, repair: bool) -> None:
     from webchat.serving.doctor import Doctor
     from webchat.storage import storage_at
 
-    try:
-        told, _ = config.load(place, os.environ)
-        with closing(storage_at(told.storage)) as storage:
-            settings, _ = config.load(place, os.environ, storage.documents)
-        with closing(Doctor(settings, models_folder())) as looking:
-            for name, what in looking.repair() if repair else ():
-                click.echo(plain(f"{name}: {what}"))
-            examined = list(looking.examine())
-    except (WebChatError, OSError) as error:
-        raise refusal(error) from error
+    with closing(storage_at(settings_at(place).storage)) as storage:
+        settings, _ = config.load(place, os.environ, storage.documents)
+    with closing(Doctor(settings, models_folder())) as looking:
+        for name, what in looking.repair() if repair else ():
+            click.echo(plain(f"{name}: {what}"))
+        examined = list(looking.examine())
     for one in examined:
         for finding in one.findings:
             kind = "note" if finding.is_note else "WRONG"

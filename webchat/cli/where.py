@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from webchat import config
-from webchat.cli.place import Place, owner_option, place_options
+from webchat.cli.place import Place, owner_option, place_options, settings_at
 from webchat.cli.setting_options import setting_options
 from webchat.cli.terminal import refusal
 from webchat.errors import WebChatError
@@ -51,6 +51,7 @@ class Where:
                     yield chat
             else:
                 _log_less()
+                settings_at(self.place)  # which refuses root on another user's files
                 with chat_in(self.place, self.owner, MockBackend()) as chat:
                     yield chat
 
@@ -69,6 +70,7 @@ class Where:
                 yield chat
         else:
             _log_less()
+            settings_at(self.place)  # which refuses root on another user's files
             explicit = {**self.place, **{config.BY_NAME[name].key: text for name, text in settings.items()}}
             with chat_in(explicit, self.owner, report=TerminalProgress(), grace=grace) as chat:
                 yield chat
