@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from tests.conftest import Page
 from tests.database import server
 from webchat import create_app
+from webchat.chat.queued import QueuedMessage
 from webchat.chat.times import time_of
 from webchat.cli import main
 from webchat.config import load
@@ -72,6 +73,37 @@ class TestMoving:
         assert lines(back.stdout_bytes) == lines(out.stdout_bytes)
         assert command("import", str(tmp_path / "all.jsonl")).output.count("3 here already") == 1
         assert not (tmp_path / "unused").exists(), "nothing is written beside the database"
+
+    def test_a_zip_has_the_trash_what_waits_and_memories_too(self, command, chat, home, tmp_path, backend):
+        files = ["--home", str(home), "--database", ""]
+        with closing(
+            create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_DATABASE": ""}, backend=backend).extensions["webchat"]
+        ) as manager:
+            kept, gone = (manager.create_session().session_id for _ in range(2))
+            for session_id in (kept, gone):
+                manager.post_message(session_id, "hello").wait()
+            manager.housekeeping.delete([gone])
+            with manager.storage.queue.changing(kept) as items:
+                items.append(QueuedMessage("k", "later", created_at=manager.now()))
+            memories = MemoryStore(manager.storage.documents)
+            memories.remember("tea"), memories.delete(memories.remember("coffee")["id"])
+        out = CliRunner().invoke(main, ["export", "--format", "zip", *files])
+        (tmp_path / "all.zip").write_bytes(out.stdout_bytes)
+        told = command("import", str(tmp_path / "all.zip")).output
+        assert "1 imported, 0 here already; 1 into the trash, 2 memories, 1 unsent messages" in told
+        _, there = chat
+        assert [session.session_id for session in there.housekeeping.trash()] == [gone]
+        assert [item.text for item in there.storage.queue.items(kept)] == ["later"]
+        memories = MemoryStore(there.storage.documents)
+        assert [[each["content"] for each in found] for found in (memories.list(), memories.trash())] == [
+            ["tea"],
+            ["coffee"],
+        ]
+        back = ["--home", str(tmp_path / "back"), "--database", ""]
+        (tmp_path / "back.zip").write_bytes(command("export", "--format", "zip").stdout_bytes)
+        told = CliRunner().invoke(main, ["import", *back, str(tmp_path / "back.zip")]).output
+        assert "1 imported, 0 here already; 1 into the trash, 2 memories, 1 unsent messages" in told
+        assert command("export", "--format", "zip", kept).exit_code == 2
 
 
 def lines(data: bytes) -> list[object]:

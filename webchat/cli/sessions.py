@@ -56,13 +56,18 @@ def _kept(place: Place) -> Iterator[WebChatSessionManager]:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(list(EXPORT_FORMATS)),
+    type=click.Choice([*EXPORT_FORMATS, "zip"]),
     default="jsonl",
     show_default=True,
-    help="JSON Lines with everything, which can be imported, or Markdown or HTML for reading.",
+    help="JSON Lines, or a zip, which also has the trash, queued messages and memories: both can be imported. "
+    "Markdown and HTML are for reading.",
 )
 def export_sessions(place: Place, owner: str | None, session_ids: tuple[str, ...], output: str, form: str) -> None:
     """Export sessions; by default all of them."""
+    from webchat.cli.everybody import everybody
+
+    if form == "zip" and session_ids:
+        raise click.UsageError("A zip contains all sessions: name none, or choose another format.")
     with _kept(place) as manager:
         every = sorted(manager.list_sessions(owner), key=lambda session: (session.created_at, session.session_id))
         chosen = [_called(name, every, manager) for name in session_ids] or [item for item in every if item.begun]
@@ -70,8 +75,11 @@ def export_sessions(place: Place, owner: str | None, session_ids: tuple[str, ...
         title = config.load(place, os.environ)[0].title
         left_out: list[LeftOut] = []
         with written(output) as file:
-            for part in manager.archive.export_as(form, chosen, left_out.append, title):
-                file.write(part)
+            if form == "zip":
+                left_out += everybody(manager).export(owner, file)
+            else:
+                for part in manager.archive.export_as(form, chosen, left_out.append, title):
+                    file.write(part)
     for one in left_out:
         click.echo(printable(one.notice), err=True)
     if others:

@@ -103,13 +103,16 @@ class People:
         self._storage.search.forget_gone(wait=True)
         return Removed(sessions, memories)
 
-    def export(self, name: str, file: IO[bytes]) -> list[LeftOut]:
+    def export(self, name: str | None, file: IO[bytes]) -> list[LeftOut]:
         """Write all of this person's data as a zip, which can be imported; returns the sessions that cannot be read.
+
+        None is the person of a chat without sign-in.
 
         It has `sessions.jsonl` and `trash.jsonl`, in the format of `webchat export`, `waiting.jsonl` with unsent
         messages, and `memories.json`. Raises NoSuchPerson.
         """
-        self.get(name)
+        if name is not None:
+            self.get(name)
         left_out: list[LeftOut] = []
         store, archive = self._manager.store, self._manager.archive
         sessions, trash = store.list_all(name), store.trash(name)
