@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 import threading
 import zipfile
 from urllib.parse import unquote
@@ -16,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.exports import CHATGPT, CLAUDE, OPEN_WEBUI, chatgpt_node
+from tests.processes import ROOT
 from tests.scripted import ScriptedBackend
 from webchat.archive.export import refuse
 from webchat.chat.session import short_id
@@ -496,3 +500,11 @@ def test_by_the_command_line(full, home, tmp_path):
     file.write_bytes(file.read_bytes()[:-30])
     assert run(main, ["import", "--home", str(tmp_path / "third"), str(file)]).exit_code == 1
     assert run(main, ["export", "--home", other, "nobody"]).exit_code == 3
+
+
+def test_an_import_of_no_file_at_a_terminal_waits_for_no_typing(home):
+    master, slave = os.openpty()
+    command = [sys.executable, "-m", "webchat", "import", "--home", str(home)]
+    done = subprocess.run(command, stdin=slave, capture_output=True, text=True, cwd=ROOT, check=False, timeout=60)
+    os.close(master), os.close(slave)
+    assert (done.returncode, "Missing argument 'FILES...'" in done.stderr) == (2, True)

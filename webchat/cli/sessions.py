@@ -111,12 +111,24 @@ def _others(manager: WebChatSessionManager) -> int:
     return sum(1 for kept in manager.storage.people() if kept.owner is not None and kept.sessions)
 
 
+def _or_standard_input(_: click.Context, parameter: click.Parameter, files: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A callback for files to read. Raises click.MissingParameter if there are none and nobody pipes anything in."""
+    if files:
+        return files
+    if sys.stdin.isatty():
+        raise click.MissingParameter(param=parameter, param_hint="'FILES...'")
+    return (click.open_file("-", "rb"),)
+
+
 @click.command("import")
 @place_options
 @owner_option
-@click.argument("files", nargs=-1, required=True, type=click.File("rb"))
+@click.argument("files", nargs=-1, type=click.File("rb"), callback=_or_standard_input)
 def import_sessions(place: Place, owner: str | None, files: tuple[Any, ...]) -> None:
-    """Import sessions: our own exports, or those of ChatGPT, Claude, Open WebUI and others, zipped or not."""
+    """Import sessions: our own exports, or those of ChatGPT, Claude, Open WebUI and others, zipped or not.
+
+    Without FILES, standard input is imported: webchat export | webchat import --database ADDRESS
+    """
     from webchat.archive.beside import Together
     from webchat.archive.others import UnknownKind
     from webchat.cli.terminal_import import watched
