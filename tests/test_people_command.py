@@ -254,6 +254,19 @@ def test_what_cannot_be_done_is_said_and_nothing_has_changed(chat, people, home,
     assert "removed 1 session and 0 memories" in people("remove", "adalove", input="y\n").output
 
 
+def test_an_import_for_somebody_disabled_says_that_they_cannot_see_it(people, home):
+    people("disable", "bob")
+    people("disable", "Bob Ray")
+    for name, says in (
+        ("bob", "bob is disabled; `webchat people enable bob` lets them in again."),
+        ("Bob Ray", "Bob Ray is disabled; `webchat people enable 'Bob Ray'` lets them in again."),
+        ("ada", ""),
+    ):
+        imported = CliRunner().invoke(main, ["import", "--home", str(home), "--owner", name, os.devnull])
+        assert says in imported.stderr
+        assert ("disabled" in imported.stderr) is bool(says)
+
+
 def test_nobodys_trash_is_emptied_by_the_way(home, people):
     app = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_TRASH_DAYS": "900"}, backend=ScriptedBackend())
     manager = app.extensions["webchat"]
@@ -418,6 +431,26 @@ def test_a_document_that_is_not_understood_is_not_written_over(storage, text):
         with pytest.raises(StorageError):
             call()
     assert storage.documents.read(PEOPLE) == text
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
+def test_everybody_is_moved_as_documented_and_who_is_disabled_stays_disabled(home, people, database, tmp_path):
+    with closing(WebChatSessionManager(MockBackend(), home / "server" / "web-chat-sessions.json")) as manager:
+        for name in ("Ada L", "bob", "eve"):
+            session_id = manager.create_session(owner=name).session_id
+            manager.post_message(session_id, "hello", owner=name).wait()
+    people("disable", "bob")
+    people("remove", "--yes", "eve")
+    documented = DOCS.partition("disables the same people there:\n\n")[2].partition("\n\n- ")[0]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "AMPLIFIER_HOME": str(home), "NEW_DATABASE": database}
+    said = subprocess.run(["sh", "-ec", documented], cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    assert "not all of" not in said.stdout
+    listed = CliRunner().invoke(main, ["people", "--json", "--database", database]).output
+    moved = {person["name"]: (person["sessions"], bool(person["disabled_since"])) for person in json.loads(listed)}
+    assert moved == {"Ada L": (1, False), "bob": (1, True), "eve": (0, True)}
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
 @pytest.mark.parametrize("is_new", [False, True])
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from webchat.archive.export import LeftOut
     from webchat.chat.session import WebChatSession
     from webchat.manager import WebChatSessionManager
+    from webchat.people.moving import Mover
 
 
 OTHERS = (
@@ -132,13 +133,10 @@ def import_sessions(place: Place, owner: str | None, files: tuple[Any, ...]) -> 
     from webchat.archive.beside import Together
     from webchat.archive.others import UnknownKind
     from webchat.cli.terminal_import import watched
-    from webchat.memory import MemoryStore
-    from webchat.people import Mover
 
     problems, only_pictures, together = 0, 0, Together(files)
     with _kept(place) as manager:
-        # For how long memories stay in the trash is for the server to say.
-        mover = Mover(manager, MemoryStore(manager.storage.documents, trash_days=math.inf), owner)
+        mover = _mover(manager, owner)
         for file in files:
             name = one_line(file.name)
             with watched(name) as watch:
@@ -153,6 +151,18 @@ def import_sessions(place: Place, owner: str | None, files: tuple[Any, ...]) -> 
         click.echo(UnknownKind(has_pictures=True), err=True)
         problems += 1
     sys.exit(CTRL_C if watch.is_cancelled else 1 if problems else 0)
+
+
+def _mover(manager: WebChatSessionManager, owner: str | None) -> Mover:
+    """Imports for this person, with a note if they are disabled."""
+    from webchat.cli.everybody import memories
+    from webchat.people import DisabledPeople
+    from webchat.people.moving import Mover
+
+    if owner is not None and DisabledPeople(manager.storage.documents).is_disabled(owner):
+        notice = f"{owner} is disabled; `webchat people enable {shlex.quote(owner)}` lets them in again."
+        click.echo(printable(notice), err=True)
+    return Mover(manager, memories(manager), owner)
 
 
 def _summary(report: Report) -> str:
