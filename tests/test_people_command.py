@@ -365,6 +365,8 @@ def test_a_person_is_removed_from_a_database_and_from_all_its_servers(serve, dat
     assert json.loads(result.output) == {"removed": "adalove", "sessions": 4, "memories": 1}, result.output
     assert [name for name, data in stored_in(database).items() if WORD.encode() in data] == []
     assert [name for name, data in stored_in(database).items() if b"adalove" in data] == ["documents"]
+    digest = sha256(b"adalove").hexdigest().encode()
+    assert [name for name, data in stored_in(database).items() if digest in data] == []
     for server in (one, other):
         answer = server.get(f"/sessions/{running}", headers=ADA)
         assert (answer.status_code, NOT_ALLOWED in answer.text) == (403, True)

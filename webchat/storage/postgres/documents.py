@@ -69,6 +69,8 @@ class PostgresDocuments:
                 if draft.data != before:
                     self._put(name, draft.data)
                     self._database.then(lambda: self._note_change(name))
+                if draft.data is None:  # the lock's name may tell whose document it was
+                    self._database.rows("DELETE FROM webchat.conversations WHERE session_id = %s", (_lock_of(name),))
 
     def _note_change(self, name: str) -> None:
         self.forget(name)
