@@ -142,12 +142,12 @@ def test_a_person_is_removed_with_all_that_is_theirs_while_they_are_answered(cha
 
 def test_who_is_disabled_is_answered_no_further_and_finds_all_when_they_are_back(chat, people):
     running = furnish(chat, ADA, WORD)
-    assert people("disable", "adalove").output == "adalove is blocked.\n"
+    assert people("disable", "adalove").output == "adalove is disabled.\n"
     assert chat.get(f"/sessions/{running}", headers=ADA).status_code == 403
     assert chat.get("/api/sessions", headers=ADA).json() == {"error": NOT_ALLOWED}
     assert counts(people, "adalove")["sessions"] == 3
-    assert "no longer blocked" in people("enable", "adalove").output
-    assert people("enable", "adalove").output == "adalove was not blocked.\n"
+    assert "no longer disabled" in people("enable", "adalove").output
+    assert people("enable", "adalove").output == "adalove was not disabled.\n"
     page = chat.get(f"/sessions/{running}", headers=ADA).text
     assert 'data-status="stopped"' in page
     assert f"later {WORD}</textarea>" in page, "what waited stands in the field"
@@ -227,7 +227,7 @@ def test_all_that_is_a_persons_is_exported_and_can_be_imported(chat, people, hom
 def test_who_has_never_been_here_is_disabled_with_a_warning_on_standard_error(people):
     disabled = people("disable", "eve", "--json")
     assert json.loads(disabled.stdout) == {"disabled": "eve"}
-    assert disabled.stderr == "Nobody called “eve” has anything here: check the name. The name is blocked anyway.\n"
+    assert disabled.stderr == "Nobody called “eve” has anything here: check the name. The name is disabled anyway.\n"
 
 
 def test_a_person_is_disabled_although_memories_cannot_be_read(people, monkeypatch):

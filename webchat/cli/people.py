@@ -69,14 +69,14 @@ def export_person(place: Place, as_json: bool, name: str, output: str) -> None:
 @click.argument("name", callback=named)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def remove_person(place: Place, as_json: bool, name: str, yes: bool) -> None:
-    """Remove one person and all their data permanently, and block that name."""
+    """Remove one person and all their data permanently, and disable that name."""
     with _people(place) as everybody:
         person = everybody.get(name)
         if not yes:
             click.confirm(f"{_line(person)}\nRemove all of this permanently?", abort=True, err=True)
         removed = everybody.remove(name)
     gone = f"{_counted(removed.sessions, 'session', 'sessions')} and {_counted(removed.memories, 'memory', 'memories')}"
-    text = f"{name}: removed {gone}. The name is blocked."
+    text = f"{name}: removed {gone}. The name is disabled."
     _say(as_json, text, removed=name, sessions=removed.sessions, memories=removed.memories)
 
 
@@ -84,23 +84,23 @@ def remove_person(place: Place, as_json: bool, name: str, yes: bool) -> None:
 @_options
 @click.argument("name", callback=named)
 def disable_person(place: Place, as_json: bool, name: str) -> None:
-    """Block one person and stop their answers. Their data stays."""
+    """Disable one person and stop their answers. Their data stays."""
     with _people(place) as everybody:
         has_anything = everybody.disable(name)
     if not has_anything:
-        told = f"Nobody called “{name}” has anything here: check the name. The name is blocked anyway."
-        click.echo(printable(told), err=True)
-    _say(as_json, f"{name} is blocked.", disabled=name)
+        warning = f"Nobody called “{name}” has anything here: check the name. The name is disabled anyway."
+        click.echo(printable(warning), err=True)
+    _say(as_json, f"{name} is disabled.", disabled=name)
 
 
 @people.command("enable")
 @_options
 @click.argument("name", callback=named)
 def enable_person(place: Place, as_json: bool, name: str) -> None:
-    """Unblock one person."""
+    """Enable one person again."""
     with _people(place) as everybody:
         was_disabled = everybody.enable(name)
-    text = f"{name} is no longer blocked." if was_disabled else f"{name} was not blocked."
+    text = f"{name} is no longer disabled." if was_disabled else f"{name} was not disabled."
     _say(as_json, text, enabled=name, was_disabled=was_disabled)
 
 
