@@ -19,7 +19,8 @@ from webchat.errors import NoRoom, TooOften
 from webchat.limits import Limits
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
-from webchat.people import DisabledPeople, People
+from webchat.people import DisabledPeople
+from webchat.people.register import People
 from webchat.replies.allowance import Allowance
 from webchat.storage.protocols.documents import RATES
 

@@ -19,7 +19,8 @@ from webchat.errors import NoRoom
 from webchat.limits import Limits
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
-from webchat.people import DisabledPeople, People
+from webchat.people import DisabledPeople
+from webchat.people.register import People
 
 CAT, DOG = png(3, 2), png(2, 3)
 

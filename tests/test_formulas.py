@@ -14,8 +14,9 @@ from tests.formulas import FORMULAS
 from webchat.archive import style as archive_style
 from webchat.archive.readable import as_html
 from webchat.chat.message import Message
+from webchat.render.formulas import LONGEST
 from webchat.render.markdown import GrowingMarkdown, markdown
-from webchat.render.tex import DEEPEST, LONGEST, mathml
+from webchat.render.tex import DEEPEST, mathml
 from webchat.session_store import WebChatSession
 from webchat.web import resources
 

@@ -264,8 +264,10 @@ def test_a_script_that_uses_the_chat_loads_no_web_library(module):
     assert loaded.stdout.split() == []
 
 
-def test_the_chat_starts_without_an_http_client():
-    code = "import sys, webchat.app, webchat.serving.server; print(*{'httpx'} & set(sys.modules))"
+def test_the_chat_starts_without_what_few_chats_need():
+    few = ["httpx", "sqlite3", "html.parser", "math_core", "pygments", "yaml"]
+    few += [f"webchat.{name}" for name in ("archive.sources", "archive.readable", "people.moving", "render.tex")]
+    code = f"import sys, webchat.cli, webchat.app, webchat.serving.server; print(*{{*{few}}} & {{*sys.modules}})"
     loaded = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=PACKAGE.parent
     )

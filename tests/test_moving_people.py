@@ -24,7 +24,7 @@ from webchat.errors import StorageError
 from webchat.limits import MOST_QUEUED, Limits
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
-from webchat.people import Mover
+from webchat.people.moving import Mover
 from webchat.storage import storage_at
 
 LONG_AGO = "2026-01-02T03:04:05+00:00"

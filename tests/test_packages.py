@@ -9,8 +9,9 @@ from bs4 import BeautifulSoup
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from webchat.render.formulas import LONGEST
 from webchat.render.markdown import markdown
-from webchat.render.tex import LONGEST, mathml
+from webchat.render.tex import mathml
 
 CHEMISTRY = [
     (r"\ce{H2O}", r"\mathrm{H}_2\mathrm{O}"),

@@ -28,7 +28,8 @@ from webchat.cli import main
 from webchat.errors import NoSuchPerson, NotAllowed, StorageError
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
-from webchat.people import DisabledPeople, People
+from webchat.people import DisabledPeople
+from webchat.people.register import People
 from webchat.storage.protocols.documents import MEMORIES, PEOPLE
 
 DOCS = (Path(__file__).parent.parent / "docs" / "deploy.md").read_text("utf-8")

@@ -14,8 +14,6 @@ from webchat.archive.growth import Growth
 from webchat.archive.importer import Importer
 from webchat.archive.intake import Intake, Terms
 from webchat.archive.pictures import picture_line
-from webchat.archive.readable import as_html, as_markdown
-from webchat.archive.reading import conversations
 from webchat.chat.conversation import Conversation
 from webchat.chat.picture import MEDIA_TYPES
 from webchat.errors import UnsupportedExport, storing
@@ -45,6 +43,8 @@ class Archive:
         """The sessions in one of the `EXPORT_FORMATS`. `title`, the chat's name, heads its answers."""
         if form == "jsonl":
             return self.export(sessions, note)
+        from webchat.archive.readable import as_html, as_markdown
+
         found = read_each(sessions, lambda session: self._read(session.session_id).messages, note)
         heading = sessions[0].description if len(sessions) == 1 else title
         read_picture = self._storage.pictures.read
@@ -109,6 +109,8 @@ class Archive:
         are left as they are. What is somebody else's is imported under another id, the same one each time. Raises
         LimitReached, NoRoom, StorageError; the sessions before stay imported then.
         """
+        from webchat.archive.reading import conversations  # knows many programs: too much for each start
+
         watch = watch or Watch()
         may_work_in = may_work_in or (lambda folder: owner is None)
         mark = mark or (lambda session_id: {})

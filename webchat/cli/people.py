@@ -18,7 +18,7 @@ from webchat.limits import MIB
 from webchat.serving.logs import printable
 
 if TYPE_CHECKING:
-    from webchat.people import People, Person
+    from webchat.people.register import People, Person
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:

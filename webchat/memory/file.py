@@ -129,7 +129,7 @@ def view(row: Mapping[str, Any]) -> Memory:
 
 
 _TIMESTAMP, _STRING = "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:str"
-_NEEDS_ESCAPES = re.compile("[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_NEEDS_ESCAPES = re.compile("[\x00-\t\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def _load(data: bytes) -> Any:  # noqa: ANN401  (whatever somebody wrote there)

@@ -3,7 +3,5 @@
 from __future__ import annotations
 
 from webchat.people.disabled import Disabled, DisabledPeople
-from webchat.people.moving import Mover
-from webchat.people.register import People, Person
 
-__all__ = ["Disabled", "DisabledPeople", "Mover", "People", "Person"]
+__all__ = ["Disabled", "DisabledPeople"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from types import MethodType
 
 from markdown_it import MarkdownIt
@@ -10,14 +9,14 @@ from markdown_it.common.utils import isMdAsciiPunct, isPunctChar, isWhiteSpace
 from markdown_it.rules_inline import StateInline, emphasis, strikethrough
 from markdown_it.rules_inline.state_inline import Scanned
 
-_UNSPACED = re.compile(
+_UNSPACED = (
     # From Hebrew and Arabic, whose words begin with prefixes, to Thai and Burmese; Khmer and Tai scripts.
-    "[\u0590-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\ufb1d-\ufdff\ufe70-\ufefc]"
-    # East Asian scripts and punctuation.
-    "|[\u1100-\u11ff\u2e80-\ua4cf\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef]"
+    *("\u0590\u109f", "\u1780\u17ff", "\u1950\u19ff", "\u1a20\u1aaf", "\ufb1d\ufdff", "\ufe70\ufefc"),
+    # East Asian scripts and punctuation, and the supplementary ideographs.
+    *("\u1100\u11ff", "\u2e80\ua4cf", "\ua960\ua97f", "\uac00\ud7ff", "\uf900\ufaff", "\ufe30\ufe4f"),
+    *("\uff00\uffef", "\U00020000\U0010ffff"),
 )
-_FURTHER = 0x20000
-"""The first of the supplementary ideographs."""
+"""First and last characters of ranges. As a regular expression they would take 3 ms of each start to compile."""
 
 
 def friendly_to_all_scripts(parser: MarkdownIt) -> None:
@@ -72,4 +71,4 @@ def _is_punctuation(char: str) -> bool:
 
 
 def _is_unspaced(char: str) -> bool:
-    return ord(char) >= _FURTHER or _UNSPACED.match(char) is not None
+    return not char.isascii() and any(script[0] <= char <= script[1] for script in _UNSPACED)

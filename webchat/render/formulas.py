@@ -13,8 +13,8 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from webchat.render.tex import LONGEST, mathml
-
+LONGEST = 4_000
+"""The most characters of a formula; longer ones stay text."""
 _ENVIRONMENTS = (
     "align|aligned|alignat|alignedat|array|[bBpvV]?matrix|d?cases|rcases|eqnarray|equation|flalign|gather|gathered|"
     "multline|smallmatrix|split|subarray"
@@ -200,6 +200,11 @@ def _show(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opti
 
 def formula(tex: str, *, display: bool) -> str | None:
     """The formula's HTML, with a button to copy its source if it is displayed; None if it cannot be converted."""
+    if len(tex) > LONGEST:
+        return None
+    # Imported late: its tables and patterns would take a fiftieth of each start.
+    from webchat.render.tex import mathml
+
     made = mathml(tex, display=display)
     copy = '<button type="button" class="copy">Copy</button>'
     return f'<span class="formula">{made}{copy}</span>' if made and display else made

@@ -17,8 +17,6 @@ from webchat.render.chemistry import reaction
 if TYPE_CHECKING:
     from math_core import LatexToMathML
 
-LONGEST = 4_000
-"""The most characters of a formula; longer ones stay text."""
 DEEPEST = 60
 """The deepest nesting of groups and commands, and of the resulting elements; deeper formulas stay text.
 
@@ -138,8 +136,8 @@ _LINED = re.compile(rf"(?:{_LINE})?</(mover|munder)>|<(mover|munder)(?: [^>]*)?>
 
 
 def mathml(tex: str, *, display: bool) -> str | None:
-    """The formula with its source as an annotation; None if it is invalid, too long, or nested too deeply."""
-    if len(tex) > LONGEST or TURNING.search(tex) or _DEFINES.search(tex) or _depth(tex) > DEEPEST:
+    """The formula with its source as an annotation; None if it is invalid or nested too deeply."""
+    if TURNING.search(tex) or _DEFINES.search(tex) or _depth(tex) > DEEPEST:
         return None
     try:
         known = replaced(tex, _PACKAGES)

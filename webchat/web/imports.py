@@ -14,9 +14,7 @@ from webchat.archive import Report
 from webchat.archive.beside import Together
 from webchat.archive.bounds import Watch
 from webchat.archive.brought import Moved
-from webchat.archive.others import UnknownKind
 from webchat.errors import InvalidInput, storing
-from webchat.people import Mover
 from webchat.web.context import chat_of, client, has_gone, link, manager, owner
 from webchat.web.faces import script_answer
 from webchat.web.htmx import is_htmx
@@ -67,6 +65,9 @@ def _bring_in(watch: Watch) -> Report:
 
 
 def _taken_in(files: Sequence[tuple[str, IO[bytes]]], watch: Watch) -> Report:
+    from webchat.archive.others import UnknownKind
+    from webchat.people.moving import Mover
+
     report, together, only_pictures = Report(), Together([file for _, file in files]), 0
     mover = Mover(manager(), chat_of().memory, owner(), may_work_in)
     for name, file in files:
