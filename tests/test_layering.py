@@ -272,3 +272,17 @@ def test_the_chat_starts_without_what_few_chats_need():
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=PACKAGE.parent
     )
     assert loaded.stdout.split() == []
+
+
+def test_no_time_of_the_start_goes_into_looking_for_garbage(tmp_path):
+    """There is next to none, and looking at all that has been loaded takes as long as the first page."""
+    code = (
+        "import gc, sys; from webchat import __main__; gc.set_threshold(__main__.FEW_COLLECTIONS)\n"
+        "before = gc.get_stats(); import webchat.cli; from webchat.app import create_app\n"
+        "from webchat.serving import memory; create_app({'AMPLIFIER_HOME': sys.argv[1]}); memory.collect_rarely()\n"
+        "print(gc.get_stats() == before)"
+    )
+    started = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True, text=True, cwd=PACKAGE.parent
+    )
+    assert started.stdout.strip() == "True"
