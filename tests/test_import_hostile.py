@@ -123,6 +123,22 @@ HUGE = {
     "fences that do not end": {
         "mapping": {"a": chatgpt.node("a", None, "assistant", chatgpt.said(":::writing{" * LONG))},
     },
+    "details with a long word": {
+        "chat": {
+            "messages": [
+                {"role": "assistant", "content": f'<details type="reasoning" {"x" * LONG}>Thought</details>Said'}
+            ]
+        }
+    },
+    "details with many blanks": {
+        "chat": {
+            "messages": [{"role": "assistant", "content": f'<details type="reasoning">.{" " * LONG}x</details>Said'}]
+        }
+    },
+    "a mark with a long word": {
+        "mapping": {"a": chatgpt.node("a", None, "assistant", chatgpt.said(f"\ue200{'x' * LONG}"))},
+    },
+    "a word of underscores": others.activity("Asked", "2026-10-01T10:00:00Z", f"a{'_' * LONG}b"),
     "tools in a row": {
         "mapping": {
             f"n{number}": chatgpt.node(f"n{number}", f"n{number - 1}", "tool", chatgpt.said("x"), name="web")

@@ -99,6 +99,20 @@ def test_any_text_in_a_document_ends_with_itself_and_has_no_heading_of_the_docum
     assert (tokens[-2].content, tokens[-2].level) == ("end", 1)
 
 
+def test_long_headings_take_time_that_grows_with_their_length(manager):
+    """Otherwise they would take minutes, and the suite's own limit would end it."""
+    heading = "## You" + " (" * 100_000 + ")" * 100_000 + "x"
+    report = manager.archive.bring_in(io.BytesIO(f"# Title\n\nan-id\n\n{heading}\n\nSaid\n".encode()))
+    (session_id,) = report.imported
+    assert [message.content for message in manager.conversation(session_id).messages] == ["Said"]
+
+
+def test_long_lines_of_marks_take_time_that_grows_with_their_length():
+    for line in ("-" * 200_000 + "x", "- " * 100_000 + "x"):
+        assert contained(line) == line
+        assert raised(line) == line
+
+
 @given(st.lists(st.sampled_from(LINES), max_size=12))
 def test_any_text_comes_back_as_it_was_contained_once(lines):
     """Underlined headings become ATX headings, open fences are closed, and everything else is unchanged."""

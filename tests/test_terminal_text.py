@@ -158,3 +158,10 @@ def test_no_text_takes_long(kind):
     terminal(old[: 2 * LONG])
     diff(old, new)
     assert time.thread_time() - before < PATIENCE
+
+
+def test_many_carriage_returns_do_not_take_long():
+    before = time.thread_time()
+    assert plain("\r" * 3 * LONG + "\n\r\r\n") == "\n\n"
+    assert plain("\r" * 3 * LONG).count("\u240d") == 3 * LONG
+    assert time.thread_time() - before < PATIENCE

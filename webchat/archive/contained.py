@@ -13,7 +13,9 @@ BELOW = 2
 """Heading levels used by the document itself."""
 PASSES = 10
 """The most passes over a text: after a change, more HTML may show up."""
-_MAY_NEED_IT = re.compile(r"^[ \t>*+\-\d.)]*(?:#|<|`{3}|~{3}|=+[ \t]*$|-+[ \t]*$)", re.MULTILINE)
+_MAY_NEED_IT = re.compile(
+    r"^(?:[ \t>*+\-\d.)]*+(?:#|<|`{3}|~{3}|=++[ \t]*+$)|(?:[ \t>*+\d.)]*+-)++[ \t]*+$)", re.MULTILINE
+)
 _MARK = re.compile(r"#{1,6}(?=[ \t]|$)")
 _LOWERED = re.compile(rf"#{{{BELOW}}}(?=#{{1,4}}(?:[ \t]|$))")
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")

@@ -24,7 +24,7 @@ _FORMULA_SIGN = re.compile(r"\$|\\[(\[]")
 _ADDRESS = re.compile(r"((?<![a-z0-9.+-])https?://[^\s<>`]+)", re.IGNORECASE)
 _LINKING = re.compile(r"(?<=\[)\^|\](?=[(\[:])|<(?=[a-z/]|\Z)|&(?=#?\w+;)", re.IGNORECASE)
 """Signs of links, definitions, tags and entities; "<" may also stand before an address."""
-_SIGNS = re.compile(rf"[*`]|~~+|(?<!\w)_+|_+(?!\w)|\\(?=[^\w\s])|{_LINKING.pattern}", re.IGNORECASE)
+_SIGNS = re.compile(rf"[*`]|~~+|(?<!\w)_+|(?<!_)_++(?!\w)|\\(?=[^\w\s])|{_LINKING.pattern}", re.IGNORECASE)
 _SIGNS_IN_LINKS = re.compile(rf"[\[\]]|{_SIGNS.pattern}", re.IGNORECASE)
 _BAR = r"\|"
 """A bar that is text, within a table."""

@@ -27,7 +27,7 @@ _TOKEN = re.compile(
 _SIGNS = {chr(code): chr(0x2400 + code) for code in range(32)} | {"\x7f": "\u2421"}
 _MOVES = re.compile(r"[\r\x08]|(?:\x1b\[|\x9b)[0-9;]*[GK]")
 """Sequences that move back within a line, as progress bars do."""
-_LINE_END = re.compile(r"\r+\n")
+_LINE_END = re.compile(r"(?<!\r)\r++\n")
 _FLAGS = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "inverse"}
 _OFF = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 27: ("inverse",), 39: ("colour",), 49: ("filled",)}
 _PALETTE = (

@@ -11,7 +11,7 @@ from webchat.archive.lenient import Table, first_text, rows, table, text
 
 MOST = 500
 """The most citations of one message that are resolved."""
-_MARK = re.compile("\ue200(\\w*)\ue202?([^\ue200\ue201]*)\ue201")
+_MARK = re.compile("\ue200(\\w*+)\ue202?+([^\ue200\ue201]*+)\ue201")
 _LEFT = re.compile("[\ue200-\ue20f]")
 _SOURCE = re.compile(r"【(\d{1,9})(?::\d{1,9})?†([^【】\n]{1,300})】")
 _SAYS_NOTHING = re.compile(r"\s*(?:source|L\d+(?:-L?\d+)?)\s*", re.IGNORECASE)

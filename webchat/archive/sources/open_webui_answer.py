@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from webchat.archive.attributes import attributes_of
 from webchat.archive.lenient import Table, as_text, rows, text
 from webchat.archive.sources.openai_shapes import text_of
 from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall, ToolStatus
 
 _OPENING = re.compile('<details type="(reasoning|tool_calls|code_interpreter)"')
-_SUMMARY = re.compile(r"\s*<summary>[^<]*</summary>")
-_ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
+_SUMMARY = re.compile(r"<summary>[^<]*+</summary>")
 _QUOTED = re.compile(r"^&gt; ?|^> ?", re.MULTILINE)
 
 
@@ -69,7 +69,7 @@ def _blocks(content: str) -> Iterator[_Block]:
         end = content.find("</details>", head)
         if head < 0 or end < 0:
             return
-        attributes = {key: html.unescape(value) for key, value in _ATTRIBUTE.findall(content[opening.end() : head])}
+        attributes = {key: html.unescape(value) for key, value in attributes_of(content[opening.end() : head]).items()}
         inside = html.unescape(_QUOTED.sub("", _SUMMARY.sub("", content[head + 1 : end], count=1))).strip()
         place = end + len("</details>")
         yield _Block(opening[1], attributes, inside, opening.start(), place)

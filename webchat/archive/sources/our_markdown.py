@@ -18,7 +18,7 @@ LONGEST_LINE = 2**20
 """Bytes of a line in which to look for a heading."""
 _HEAD = re.compile(rb"# [^\n]*\r?\n\r?\n(?:\d{4}-\d\d-\d\d \xc2\xb7 )?[A-Za-z0-9._-]{1,128}\r?\n")
 _NAMED = re.compile(r"(?:(\d{4}-\d\d-\d\d) · )?([A-Za-z0-9._-]{1,128})")
-_WHO = re.compile(r"(.*?)(?: \((.*)\))?(?:, (\d{4}-\d\d-\d\d \d\d:\d\d))?(?: · version \d+ of \d+)?")
+_BEHIND_AUTHOR = re.compile(r"(?:, (\d{4}-\d\d-\d\d \d\d:\d\d))?(?: · version \d+ of \d+)?\Z")
 
 
 def recognises(head: bytes) -> bool:
@@ -77,7 +77,12 @@ def _conversation(title: str, lines: list[str]) -> Conversation:
 
 def _node(heading: str, before: list[ForeignNode]) -> ForeignNode:
     """A message from its heading: the author, model and time."""
-    who, model, when = found.groups() if (found := _WHO.fullmatch(heading)) else (heading, None, None)
+    behind = _BEHIND_AUTHOR.search(heading)
+    assert behind  # noqa: S101  (it may be empty)
+    author, when = heading[: behind.start()], behind[1]
+    who, model = author, None
+    if author.endswith(")") and " (" in author:
+        who, _, model = author[:-1].partition(" (")
     above = before[-1].key if before else None
     role = "user" if who == "You" else "assistant"
     return ForeignNode(f"message-{len(before)}", above, role, time=when, model=model if role == "assistant" else None)
