@@ -22,8 +22,10 @@ from tests.exports import CHATGPT, CLAUDE, OPEN_WEBUI, chatgpt_node
 from tests.processes import ROOT
 from tests.scripted import ScriptedBackend
 from webchat.archive.export import refuse
+from webchat.archive.ours import session_lines
 from webchat.chat.session import short_id
 from webchat.cli import main
+from webchat.fileutil import jsonlines
 from webchat.manager import WebChatSessionManager
 
 JSON = {"Accept": "application/json"}
@@ -103,6 +105,88 @@ def test_what_is_here_is_left_as_it_is_also_in_the_trash(full):
     assert (report.known, len(report.in_trash)) == (2, 1)
     assert transcripts(full) == before
     assert len(full.list_sessions()) == 2
+
+
+@pytest.fixture
+def other(full, tmp_path):
+    """Another manager, with the same sessions."""
+    other = start(tmp_path / "other")
+    brought_in(other, exported(full))
+    return other
+
+
+def test_a_newer_export_adds_what_was_said_where_it_was_made(full, other):
+    session_id = full.list_sessions()[0].session_id
+    before = texts(other, session_id)
+    full.send_message("more", session_id)
+    full.retry(session_id, full.conversation(session_id).last.id).wait()
+    report = brought_in(other, exported(full))
+    assert (report.imported, report.grown, report.problems) == ([], [session_id], [])
+    assert texts(other, session_id) == texts(full, session_id) == [*before, "more", "You said: more"]
+    assert other.conversation(session_id).last.siblings == full.conversation(session_id).last.siblings
+    again = brought_in(other, exported(full))
+    assert (again.imported, again.grown, again.known) == ([], [], 3)
+
+
+def test_what_was_said_here_since_stays_and_is_shown(full, other):
+    session_id = full.list_sessions()[0].session_id
+    other.send_message("here", session_id)
+    shown = texts(other, session_id)
+    full.send_message("there", session_id)
+    assert brought_in(other, exported(full)).grown == [session_id]
+    assert texts(other, session_id) == shown
+    assert [message.content for message in other.storage.transcripts.messages(session_id)].count("there") == 1
+
+
+def test_what_comes_from_a_trash_changes_no_session(full, other):
+    session_id = full.list_sessions()[0].session_id
+    before = texts(other, session_id)
+    full.send_message("more", session_id)
+    trash = io.BytesIO(exported(full))
+    report = other.archive.bring_in(trash, mark=lambda session_id: {"deleted_at": "2026-01-01T00:00:00+00:00"})
+    assert (report.grown, report.known) == ([], 3)
+    assert texts(other, session_id) == before
+
+
+def texts(manager, session_id):
+    return [message.content for message in manager.conversation(session_id).messages]
+
+
+@pytest.mark.parametrize("end", ["interrupted", "stopped", "failed"])
+@pytest.mark.parametrize("rest", [" and the rest", ""])
+def test_an_answer_that_was_broken_off_in_the_older_export_is_completed(tmp_path, end, rest):
+    there, here = start(tmp_path / "there"), start(tmp_path / "here")
+    question = {"type": "message", "id": "q", "parent": None, "role": "user", "content": "one", "status": "complete"}
+    answer = question | {"id": "a", "parent": "q", "role": "assistant", "content": "Half", "status": end}
+    row = {"session_id": "s", "description": "One", "created_at": "", "last_active": "", "message_count": 1}
+
+    def lines(*records):
+        return session_lines(row, jsonlines.dump_all(records))
+
+    assert brought_in(here, lines(question, answer)).imported == ["s"]
+    more = {"type": "extend", "id": "a", "content": rest, "status": "complete"}
+    newer = lines(question, answer, more, question | {"id": "r", "parent": "a", "content": "two"})
+    assert brought_in(here, newer).grown == ["s"]
+    brought_in(there, newer)
+    for manager in (here, there):
+        shown = manager.conversation("s").messages
+        assert [(message.content, message.status) for message in shown] == [
+            ("one", "complete"),
+            (f"Half{rest}", "complete"),
+            ("two", "complete"),
+        ]
+    assert brought_in(here, newer).known == 1
+
+
+def test_a_session_with_messages_without_ids_is_left_as_it_is(home, tmp_path):
+    lines = [{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"}]
+    flat = jsonlines.dump_all(lines)
+    row = {"session_id": "s", "description": "Flat", "created_at": "", "last_active": "", "message_count": 1}
+    other = start(tmp_path / "other")
+    assert brought_in(other, session_lines(row, flat)).imported == ["s"]
+    longer = jsonlines.dump_all([*lines, {"role": "user", "content": "three"}])
+    assert brought_in(other, session_lines(row, longer)).known == 1
+    assert texts(other, "s") == ["one", "two"]
 
 
 LINES = [b"", b" ", b'{"type":"session"}', b'{"type":"raw","base64":"eA=="}', b"\xff", b"{", b"[]"]

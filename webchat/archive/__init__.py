@@ -105,9 +105,9 @@ class Archive:
         by default any if there is no owner, else none. `mark` gives the fields that put a session into the trash, by
         its id in the file; by default none is put there.
 
-        To an existing session that came from another program what is new is added; all others, and those in the trash,
-        are left as they are. What is somebody else's is imported under another id, the same one each time. Raises
-        LimitReached, NoRoom, StorageError; the sessions before stay imported then.
+        To an existing session what is new is added, unless its messages have no ids; one in the trash is left as it is.
+        What is somebody else's is imported under another id, the same one each time. Raises LimitReached, NoRoom,
+        StorageError; the sessions before stay imported then.
         """
         from webchat.archive.reading import conversations  # knows many programs: too much for each start
 

@@ -25,8 +25,11 @@ class Growth:
 
     def add(self, session_id: str, found: Brought, owner: str | None) -> bool:
         """Add the messages, and the rest of messages, that the session lacks; returns whether there were any."""
+        if self._storage.export(session_id).startswith(found.transcript):  # which costs much less than reading both
+            return False
         tree = _tree(found.transcript)
-        if not _new(tree, self._here(session_id), found):
+        # Messages without ids have different ones wherever they are stored.
+        if "" in tree.messages or not _new(tree, self._here(session_id), found):
             return False
         with self._supervisor.turn(session_id) as turn:
             session = self._storage.sessions.get(session_id)
@@ -35,20 +38,23 @@ class Growth:
             new = _new(tree, self._here(session_id), found)
             self._require_room(session, new, found)
             shown = turn.conversation.last
-            for suffix, data in self._pictures(session_id, new, found):
-                self._storage.pictures.put(session_id, data, suffix)
-            for message in new.amended:
-                self._storage.transcripts.amend(session_id, message)
-            for message in new.longer:
-                self._storage.transcripts.extend(session_id, message)
-            if new.missing:
-                self._storage.transcripts.append(session_id, *new.missing)
+            self._write(session_id, new, found)
             self._show(session_id, shown.id if shown else None, tree, found.tails, new.beside)
         last = str(found.row.get("last_active", ""))
         if session.last_active < last:
             self._storage.sessions.touch({session_id: last}, "import")
         self._storage.bus.publish(session_id, urgent=True)
         return bool(new)
+
+    def _write(self, session_id: str, new: _New, found: Brought) -> None:
+        for suffix, data in self._pictures(session_id, new, found):
+            self._storage.pictures.put(session_id, data, suffix)
+        for message in new.amended:
+            self._storage.transcripts.amend(session_id, message)
+        for message in new.longer:
+            self._storage.transcripts.extend(session_id, message)
+        if new.missing:
+            self._storage.transcripts.append(session_id, *new.missing)
 
     def _require_room(self, session: WebChatSession, new: _New, found: Brought) -> None:
         """Raises NoRoom if the additions are too large."""
@@ -141,8 +147,8 @@ def _is_one(name: str, here: Collection[str], tails: Mapping[str, str]) -> bool:
 
 
 def _more(before: Message, after: Message) -> Message | None:
-    """The rest of an answer that begins as before: its program may have been still writing it."""
-    if before.role != "assistant" or before.status != "complete" or not _begins(before, after):
+    """The rest of an answer that begins as before: it may have been still being written, or was continued."""
+    if before.role != "assistant" or not _begins(before, after):
         return None
     both = zip(_others(before), _others(after), strict=False)
     results = [late for early, late in both if early != late and isinstance(late, ToolCall) and late.output]
@@ -155,7 +161,8 @@ def _more(before: Message, after: Message) -> Message | None:
         files=(),
         parts=parts,
     )
-    return more if parts else None
+    has_ended = after.status == "complete" != before.status
+    return more if parts or has_ended else None
 
 
 def _begins(before: Message, after: Message) -> bool:

@@ -72,7 +72,8 @@ class Intake:
             report.in_trash.append(name)
             return
         try:
-            has_grown = found.may_grow and self._growth.add(name, found, self._terms.owner)
+            may_grow = found.may_grow and not self._terms.mark(found.session_id)  # nothing from a trash
+            has_grown = may_grow and self._growth.add(name, found, self._terms.owner)
         except (InvalidInput, SessionBusy, NoRoom, LimitReached, StorageError) as error:
             report.unread("", f"“{row.get('description', name)}”", f"nothing was added to it. {str(error).rstrip('.')}")
             return

@@ -139,7 +139,8 @@ class _Reader:
             return None
         if self._head.get("torn"):
             del self._transcript[-1:]
-        return Brought(_taken_along(self._head["session"]), bytes(self._transcript), pictures=self._pictures)
+        row = _taken_along(self._head["session"])
+        return Brought(row, bytes(self._transcript), pictures=self._pictures, may_grow=True)
 
 
 def _lines(data: bytes) -> tuple[list[bytes], bool]:
