@@ -6,12 +6,17 @@ import copy
 import io
 import json
 import sqlite3
+import subprocess
+import sys
 import zipfile
 
 import pytest
+from click.testing import CliRunner
 
 from tests.foreign import others
 from tests.foreign.others import lines
+from tests.processes import ROOT
+from webchat import cli
 from webchat.chat.parts import Diff, Output, Reasoning, Text, ToolCall
 
 
@@ -255,6 +260,43 @@ def test_ai_studio(bring_in):
     assert session.extra["system_prompt"] == "Study."
     assert (first.content, second.content) == ("Study?", "[picture]")
     assert (answer.reasoning, answer.content, answer.model) == ("Books.", "Yes.", "gemini-3-pro")
+
+
+def test_ai_studio_prompts_have_the_names_of_their_files(client, manager, home, tmp_path):
+    def prompt(text):
+        return json.dumps({"chunkedPrompt": {"chunks": [{"text": text, "role": "user"}]}}).encode()
+
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("Takeout/Drive/Google AI Studio/Plan of a garden", prompt("first"))
+    files = [(io.BytesIO(data.getvalue()), "a.zip"), (io.BytesIO(prompt("second")), "Soup. Hot.json")]
+    client.post("/sessions/import", data={"file": files}, content_type="multipart/form-data")
+    (tmp_path / "From a terminal").write_bytes(prompt("third"))
+    CliRunner().invoke(
+        cli.main, ["import", "--home", str(home), str(tmp_path / "From a terminal")], catch_exceptions=False
+    )
+    titles = {session.description for session in manager.list_sessions()}
+    assert titles >= {"Plan of a garden", "Soup. Hot", "From a terminal"}
+
+
+@pytest.mark.parametrize("arguments", [(), ("-",), ("/dev/stdin",)])
+def test_what_is_piped_in_has_no_file_whose_name_would_be_its_title(manager, home, arguments):
+    prompt = {"chunkedPrompt": {"chunks": [{"text": "A garden of herbs", "role": "user"}]}}
+    command = [sys.executable, "-m", "webchat", "import", "--home", str(home), *arguments]
+    subprocess.run(command, input=json.dumps(prompt).encode(), cwd=ROOT, check=True, capture_output=True)
+    (session,) = manager.list_sessions()
+    assert session.description == "A garden of herbs"
+
+
+@pytest.mark.parametrize("name", ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
+def test_nor_has_what_is_redirected_from_a_file(manager, home, tmp_path, name):
+    prompt = {"chunkedPrompt": {"chunks": [{"text": "A garden of herbs", "role": "user"}]}}
+    (tmp_path / "prompt").write_text(json.dumps(prompt), encoding="utf-8")
+    command = [sys.executable, "-m", "webchat", "import", "--home", str(home), name]
+    with (tmp_path / "prompt").open("rb") as file:
+        subprocess.run(command, stdin=file, cwd=ROOT, check=True, capture_output=True)
+    (session,) = manager.list_sessions()
+    assert session.description == "A garden of herbs"
 
 
 def test_copilot(bring_in):

@@ -85,6 +85,8 @@ class Conversation:
     content: object = field(default=None)
     """Its whole content, which identifies it if it has no id."""
     too_large: bool = False
+    is_titled_by_file: bool = False
+    """Whether the name of its file is its title there."""
     has_ids: bool = True
     """Whether its messages have ids, or are only ever appended: then a newer export can be merged."""
 

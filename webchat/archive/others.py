@@ -100,6 +100,8 @@ class _Reporter:
         """These conversations as sessions."""
         for conversation in found:
             self._count += 1
+            if conversation.is_titled_by_file:
+                conversation.title = conversation.title or self._place.title
             try:
                 session = brought(conversation, self._place.find)
             except Empty:

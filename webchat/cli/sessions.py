@@ -139,7 +139,7 @@ def import_sessions(place: Place, owner: str | None, files: tuple[Any, ...]) -> 
         mover = _mover(manager, owner)
         for file in files:
             name = one_line(file.name)
-            with watched(name) as watch:
+            with watched(file.name) as watch:
                 report = mover.bring_in(file, watch, together)
             click.echo(f"{name}: {'only pictures' if report.is_only_pictures else _summary(report)}")
             click.echo("".join(f"{name}: {problem}\n" for problem in report.problems), err=True, nl=False)

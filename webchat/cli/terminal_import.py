@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -15,12 +17,16 @@ from webchat.archive.bounds import Watch
 from webchat.chat.plain import one_line
 
 NAME_WIDTH = 40
+_STREAM = re.compile(r"/dev/(?:stdin|fd/.*)|/proc/.*")
+"""Names of what is already open, even if it is a file."""
 
 
 @contextmanager
 def watched(name: str) -> Iterator[Watch]:
     """A watch for the import of that file. A second Ctrl+C does not wait for its end."""
-    watch = Watch()
+    # The names of pipes and redirected files, as "<stdin>" and "/dev/fd/63", are not titles.
+    is_named = Path(name).is_file() and not _STREAM.fullmatch(str(Path(name).absolute()))
+    watch = Watch(file_name=name if is_named else "")
     if sys.stderr.isatty():
         watch.on_progress = _Line(name)
     before = signal.getsignal(signal.SIGINT)

@@ -71,6 +71,7 @@ def _taken_in(files: Sequence[tuple[str, IO[bytes]]], watch: Watch) -> Report:
     report, together, only_pictures = Report(), Together([file for _, file in files]), 0
     mover = Mover(manager(), chat_of().memory, owner(), may_work_in)
     for name, file in files:
+        watch.file_name = name
         with storing("The import could not continue"):
             of_file = mover.bring_in(file, watch, together)
         report.add(of_file, name if len(files) > 1 else "")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from hashlib import sha256
 from typing import Any
 
 from webchat.archive.foreign import Conversation
@@ -11,39 +12,43 @@ from webchat.archive.lenient import Table, first_text, rows, table, text
 from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall
 
 NAME, SPANS_FILE = "AI Studio", False
+_FILES = ("driveDocument", "driveImage", "driveVideo", "inlineFile", "inlineImage")
+_SHOWN = {"role", "text", "parts", "isThought", "createTime", "executableCode", "codeExecutionResult", *_FILES}
+"""The fields that make a message what it is."""
 
 
 def recognises(value: Any) -> bool:  # noqa: ANN401
-    """See `Source`."""
+    """See `SingleSource`."""
     return isinstance(table(table(value).get("chunkedPrompt")).get("chunks"), list)
 
 
-def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
-    """See `Source`."""
-    return map(_conversation, values)
-
-
-def _conversation(item: Table) -> Conversation:
+def conversation(item: Table) -> Conversation:
+    """See `SingleSource`. It has no ids: each message is known by all that leads to it, and it by its first answer."""
     model = text(table(item.get("runSettings")).get("model")).removeprefix("models/") or None
     nodes: list[ForeignNode] = []
-    for number, chunk in enumerate(rows(item["chunkedPrompt"]["chunks"])):
-        node = _node(f"chunk-{number}", chunk, model)
-        node.parent = nodes[-1].key if nodes else None
+    for chunk in rows(item["chunkedPrompt"]["chunks"]):
+        above = nodes[-1].key if nodes else None
+        node = _node(_key(above, chunk), chunk, model)
+        node.parent = above
         nodes.append(node)
     system = table(item.get("systemInstruction"))
     prompt = text(system.get("text")) or "\n\n".join(text(row.get("text")) for row in rows(system.get("parts")))
     last = nodes[-1].key if nodes else None
-    return Conversation("ai-studio", None, text(item.get("title")), nodes, last, system_prompt=prompt, content=item)
+    known_by = next((node.key for node in nodes if any(isinstance(part, Text) for part in node.parts)), last)
+    title = text(item.get("title"))
+    return Conversation("ai-studio", known_by, title, nodes, last, system_prompt=prompt, is_titled_by_file=True)
+
+
+def _key(above: str | None, chunk: Table) -> str:
+    shown = {name: value for name, value in chunk.items() if name in _SHOWN}
+    return sha256(json.dumps([above, shown], sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _node(key: str, chunk: Table, model: str | None) -> ForeignNode:
     said = text(chunk.get("text")) or "".join(text(row.get("text")) for row in rows(chunk.get("parts")))
     node = ForeignNode(key, None, time=chunk.get("createTime"))
     if chunk.get("role") == "user":
-        files = [
-            name for name in ("driveDocument", "driveImage", "driveVideo", "inlineFile", "inlineImage") if name in chunk
-        ]
-        shown = ["[picture]" if "Image" in name else "[file]" for name in files]
+        shown = ["[picture]" if "Image" in name else "[file]" for name in _FILES if name in chunk]
         node.role, node.content = "user", "\n\n".join(filter(None, (said, *shown)))
         node.pictures = _pictures(chunk)
         return node
