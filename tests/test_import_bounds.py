@@ -117,20 +117,40 @@ def test_a_conversation_out_of_bounds_is_told_and_the_others_come(bring_in, mana
     large = conversation("odd", "hello", **odd)
     if where == "alone":
         report = bring_in(large, **most)
-        assert (report.imported, report.problems) == ([], [f"conversation 1: {why}."])
+        assert (report.imported, report.problems) == ([], [f"“odd”: {why}."])
         return
     commas = conversation("commas", "a,{[b" * 150)  # they are text, not values
     report = bring_in([conversation("first", "hello"), large, commas], **most)
-    assert report.problems == [f"conversation 2: {why}."]
+    assert report.problems == [f"“odd”: {why}."]
     assert titles(manager) == ["commas", "first"]
 
 
 def test_a_conversation_that_is_damaged_takes_no_other_with_it(bring_in, manager):
     parts = [json.dumps(conversation(name, "hello")) for name in ("first", "second", "third")]
-    parts[1] = parts[1].replace(":", "", 1)
+    parts[1] = f"{parts[1][:-1]}; }}"
     report = bring_in(f"[{', '.join(parts)}]".encode())
-    assert report.problems == ["conversation 2: it is damaged."]
+    assert report.problems == ["“second”: it is damaged."]
     assert titles(manager) == ["first", "third"]
+
+
+@pytest.mark.parametrize(
+    ("damaged", "shown"),
+    [
+        ('{"title": "A \\"b\\" \\u00e9", "mapping": {} ;}', '“A "b" é”'),
+        ('{"conversation": {"id": "1", "title": "Stars"}, "responses" }', "“Stars”"),
+        ('{"user": {"title": "Dr"}, "title": "Letters" ;}', "“Letters”"),
+        ('{"user": {"title": "Dr"}, "name": "Letters" ;}', "“Letters”"),
+        ('{"chat_messages": [{"content": [{"name": "web_search", "title": "A page"}]}], "name": "Waves" ;}', "“Waves”"),
+        ('{"payload": {"type": "function_call", "name": "shell"} ;}', "conversation 2"),
+        ('{"title": null, "mapping": {} ;}', "conversation 2"),
+        ('{"mapping": {} ;}', "conversation 2"),
+    ],
+)
+def test_what_cannot_be_parsed_has_the_title_near_its_beginning(bring_in, damaged, shown):
+    first, last = (json.dumps(conversation(name, "hello")) for name in ("first", "last"))
+    for data in (f"[{first}, {damaged}, {last}]", f"{first}\n{damaged}\n{last}\n"):
+        report = bring_in(data.encode())
+        assert report.problems == [f"{shown}: it is damaged."]
 
 
 def test_what_follows_a_list_or_a_conversation_is_told(bring_in):

@@ -16,6 +16,7 @@ from itertools import cycle
 from typing import IO, Any
 
 from webchat.archive.bounds import PIECE, Bounds, size_of
+from webchat.archive.titles_in_json import title_in
 
 LEAST_PIECE = 1024
 BLANKS = b" \t\r\n"
@@ -30,9 +31,10 @@ _parse = json.JSONDecoder().raw_decode
 
 @dataclass(frozen=True)
 class Fault:
-    """Takes an element's place if it is left out; says why."""
+    """Takes an element's place if it is left out; says why. `title` is the element's, if it could be found."""
 
     why: str
+    title: str = ""
 
 
 def elements(
@@ -93,7 +95,7 @@ def _one(file: IO[bytes], bounds: Bounds, problem: Callable[[str], None]) -> Ite
     while len(data) <= bounds.conversation and (piece := file.read(PIECE)):
         data += piece
     if why := fault(data, bounds):
-        yield Fault(why)
+        yield Fault(why, title_in(data))
         return
     try:
         text = data.decode()
@@ -174,7 +176,8 @@ class _List:
                 return place
             place = end + window.startswith(",", end)
             self._count, self._latest = self._count + 1, end - begin
-            yield Fault(_too_deep(self._bounds)) if _is_deeper(value, self._bounds.depth) else value
+            is_deeper = _is_deeper(value, self._bounds.depth)
+            yield Fault(_too_deep(self._bounds), title_in(window[begin:end].encode())) if is_deeper else value
 
     def _carefully(self, data: bytes) -> Generator[Any, None, bytes | None]:
         """Yields the elements, each checked before it is parsed, up to a large but valid one."""
@@ -206,11 +209,11 @@ class _List:
 
     def _value(self, element: bytearray) -> Any:  # noqa: ANN401
         if why := fault(element, self._bounds):
-            return Fault(why)
+            return Fault(why, title_in(element))
         try:
             return json.loads(element.decode())
         except (ValueError, RecursionError):
-            return Fault("it is damaged")
+            return Fault("it is damaged", title_in(element))
 
     def _broken_off(self, element: bytearray) -> Iterator[Any]:
         """Yields what can be read of an unterminated list."""

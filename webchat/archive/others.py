@@ -120,7 +120,7 @@ def _known(found: Iterator[Any], reporter: _Reporter) -> Iterator[tuple[Source, 
     is_known = False
     for number, value in enumerate(found, 1):
         if isinstance(value, Fault):
-            reporter.of(_name(number), value.why)
+            reporter.of(_name(number, value.title), value.why)
             continue
         if source is None or not source.SPANS_FILE:
             source = recognised(value)

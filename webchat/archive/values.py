@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from webchat.archive.bounds import PIECE, Bounds
 from webchat.archive.elements import Fault, elements, fault, skip_blanks
+from webchat.archive.titles_in_json import title_in
 
 HEAD = PIECE
 """Bytes at the beginning that decide how the file is laid out."""
@@ -53,7 +54,7 @@ def _lines(file: IO[bytes], bounds: Bounds) -> Iterator[Any]:
             part = file.readline(bounds.conversation + 1)
         if line.strip():
             value = _parsed(line, bounds)
-            yield Fault(fault(line, bounds) or "it is damaged") if value is None else value
+            yield Fault(fault(line, bounds) or "it is damaged", title_in(line)) if value is None else value
 
 
 def _parsed(line: bytes, bounds: Bounds) -> Any:  # noqa: ANN401
