@@ -44,6 +44,8 @@ def test_llama_cpp(bring_in):
     found = bring_in(lines(*others.LLAMA_CPP))
     session, (question, answer) = found["Llamas"]
     assert session.extra["system_prompt"] == "Be a llama."
+    assert (session.pinned, found["Second"][0].pinned) == (True, False)
+    assert session.extra["working_dir"] == "/srv/llamas"
     assert (question.content, question.files[0].name, question.files[0].content) == ("Wool?", "wool.txt", "soft")
     assert answer.parts == (
         Reasoning("Hm, wool."),

@@ -16,7 +16,8 @@ def llama(key: str, parent: str | None, role: str, content: str, **more: Any) ->
 
 
 LLAMA_CPP = [
-    {"harness": "llama.app", "type": "session", "id": "l-1", "name": "Llamas", "lastModified": 1, "currNode": "a2"},
+    {"harness": "llama.app", "type": "session", "id": "l-1", "name": "Llamas", "lastModified": 1, "currNode": "a2"}
+    | {"pinned": True, "cwd": "/srv/llamas"},
     llama("root", None, "system", "", type="root"),
     llama("s1", "root", "system", "Be a llama."),
     llama("q1", "s1", "user", "Wool?", extra=[{"type": "TEXT", "name": "wool.txt", "content": "soft"}]),

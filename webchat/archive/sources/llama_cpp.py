@@ -50,7 +50,9 @@ def _conversation(head: Table, nodes: Gathered) -> Conversation:
         text(head.get("name")),
         nodes,
         text(head.get("currNode")) or (nodes[-1].key if len(nodes) else None),
+        pinned=head.get("pinned") is True,
         system_prompt=next(iter(systems), ""),
+        folder=text(head.get("cwd")),
         content=[head, *(node.content for node in nodes)],
     )
 
