@@ -195,6 +195,21 @@ def test_mistral(bring_in):
     assert said(messages) == [("user", "What blows?\n\n[file: a.png]"), ("assistant", "Wind.")]
 
 
+def test_mistrals_tools_sources_and_canvases(bring_in):
+    ((_, (question, answer)),) = bring_in(others.MISTRAL_TOOLS).values()
+    assert question.content == "Search\n\n[file: a.png]"
+    assert answer.content == (
+        "Let me see.\n\nWind blows, ([Wind](<https://wind.example>)) says one. Drawn:\n\n[file: drawn.png]"
+    )
+    called = answer.parts[1]
+    assert (called.title, called.kind, called.input) == ("web_search", "search", "wind")
+    assert "https://wind.example" in called.output[0].text
+    assert [(file.name, file.content) for file in answer.files] == [
+        ("Summary.md", "# Wind\n"),
+        ("Talk.md", "---\nmarp: true\n"),
+    ]
+
+
 def test_llm_logs_as_json(bring_in):
     session, (question, answer) = bring_in(others.LLM[::-1])["Tea"]
     assert session.extra["system_prompt"] == "Be brief."

@@ -325,6 +325,38 @@ MISTRAL = [
         "files": [{"name": "a.png"}],
     },
 ]
+MISTRAL_TOOLS = [
+    {"id": "1", "chatId": "mi-2", "role": "user", "content": "Search", "createdAt": "2026-10-01T10:00:01Z"}
+    | {"files": [{"type": "image", "name": "a.png"}]},
+    {
+        "id": "2",
+        "chatId": "mi-2",
+        "role": "assistant",
+        "content": "Let me see.Wind blows, says one. Drawn:",
+        "createdAt": "2026-10-01T10:00:02Z",
+        "contentChunks": [
+            {"type": "text", "text": "Let me see."},
+            {
+                "type": "tool_call",
+                "id": "t1",
+                "name": "web_search",
+                "publicArguments": "wind",
+                "publicResult": {"results": [{"id": 1, "title": "Wind", "url": "https://wind.example"}]},
+                "isDone": True,
+                "success": True,
+            },
+            {"type": "text", "text": "Wind blows,"},
+            {"type": "reference", "referenceIds": [1, 9]},
+            {"type": "text", "text": " says one. Drawn:"},
+            {"type": "custom_element", "id": "c"},
+        ],
+        "canvas": [
+            {"type": "text/markdown", "title": "Summary", "content": "# Wind\n"},
+            {"type": "slides", "title": "Talk", "content": "---\nmarp: true\n"},
+        ],
+        "files": [{"type": "image", "name": "drawn.png"}],
+    },
+]
 LLM = [
     {
         "id": "r1",
@@ -413,6 +445,7 @@ JSON = {
     "hf_chat_ui": HF_CHAT_UI,
     "lm_studio": [LM_STUDIO],
     "mistral": MISTRAL,
+    "mistral_tools": MISTRAL_TOOLS,
     "llm": LLM,
     "plain": PLAIN,
     "gemini": GEMINI,

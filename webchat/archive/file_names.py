@@ -16,6 +16,7 @@ _ENDINGS = {
     "application/vnd.ant.react": "jsx",
     "application/vnd.ant.mermaid": "mmd",
     "markdown": "md",
+    "slides": "md",
     "document": "md",
     "text/markdown": "md",
     "bash": "sh",
