@@ -123,6 +123,14 @@ HUGE = {
     "fences that do not end": {
         "mapping": {"a": chatgpt.node("a", None, "assistant", chatgpt.said(":::writing{" * LONG))},
     },
+    "artifacts that do not end": {
+        "conversation": {"id": "g"},
+        "responses": [{"response": {"sender": "assistant", "message": "<xaiArtifact><grok:render " * LONG}}],
+    },
+    "an artifact with a long word": {
+        "conversation": {"id": "g"},
+        "responses": [{"response": {"sender": "assistant", "message": f"<xaiArtifact {'x' * LONG}>.</xaiArtifact>."}}],
+    },
     "details with a long word": {
         "chat": {
             "messages": [
@@ -139,6 +147,10 @@ HUGE = {
         "mapping": {"a": chatgpt.node("a", None, "assistant", chatgpt.said(f"\ue200{'x' * LONG}"))},
     },
     "a word of underscores": others.activity("Asked", "2026-10-01T10:00:00Z", f"a{'_' * LONG}b"),
+    "cards without what they name": {
+        "conversation": {"id": "g"},
+        "responses": [{"response": {"sender": "assistant", "message": "<grok:render></grok:render>" * LONG + "."}}],
+    },
     "tools in a row": {
         "mapping": {
             f"n{number}": chatgpt.node(f"n{number}", f"n{number - 1}", "tool", chatgpt.said("x"), name="web")

@@ -150,6 +150,22 @@ def test_grok(bring_in):
     assert answer.content == "Sirius.\n\nSources:\n\n1. [Sirius](<https://stars.example>)"
 
 
+def test_groks_cards_are_links_and_its_artifacts_files(bring_in):
+    _, (_, answer) = bring_in(others.GROK_MARKED)["Marks"]
+    assert answer.content == (
+        "It rains. ([Rain](<https://rain.example/a>)) Then:\n\n\n\nDone.\n\n[attachment]\n\n"
+        "Sources:\n\n1. [Rain](<https://rain.example/a>)"
+    )
+    assert [(file.name, file.content) for file in answer.files] == [("rain.py", "print(1)\n"), ("Notes.md", "# Wet")]
+
+
+def test_what_grok_never_closes_stays_text(bring_in):
+    said = '1 <xaiArtifact title="a">2 <grok:render x>3'
+    responses = [{"response": {"sender": "human", "message": "Q"}}, {"response": {"sender": "model", "message": said}}]
+    _, (_, answer) = bring_in({"conversation": {"id": "g-3"}, "responses": responses})["Q"]
+    assert (answer.content, answer.files) == (said, ())
+
+
 def test_librechat(bring_in, manager):
     session, messages = bring_in(others.LIBRECHAT)["Libre"]
     assert session.extra["system_prompt"] == "Be free."

@@ -13,7 +13,7 @@ import zlib
 import pytest
 
 from tests.foreign import chatgpt
-from tests.foreign.others import activity, codex, lines, llama
+from tests.foreign.others import GROK_MARKED, MISTRAL_TOOLS, activity, codex, lines, llama
 from tests.pictures import chunk
 from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.foreign_pictures import resolved
@@ -99,6 +99,27 @@ def test_lm_studios_pictures_are_in_a_folder_of_their_own(manager, bring_in):
     }
     (session_id,) = bring_in(zipped(files))
     assert seen(manager, session_id) == (["See"], [png(1)], [])
+
+
+@pytest.mark.parametrize("between", ["/", "//"])
+def test_groks_pictures_are_in_folders_named_by_their_ids(manager, bring_in, between):
+    folder = "ttl/30d/export_data/user/"
+    files = {f"{folder}prod-grok-backend.json": json.dumps({"conversations": [GROK_MARKED]})}
+    files |= {f"{folder}prod-mc-asset-server{between}0f-{number}/content": png(number) for number in (1, 2)}
+    (session_id,) = bring_in(zipped(files))
+    (question, _), sent, drawn = seen(manager, session_id)
+    assert (question, sent, drawn) == ("Wet?", [png(1)], [png(2)])
+
+
+def test_mistrals_pictures_are_in_a_folder_for_each_chat(manager, bring_in):
+    files = {
+        "chat-mi-2.json": json.dumps(MISTRAL_TOOLS),
+        "chat-mi-1-files/a.png": png(3),
+        "chat-mi-2-files/a.png": png(1),
+        "chat-mi-2-files/drawn.png": png(2),
+    }
+    (session_id,) = bring_in(zipped(files))
+    assert seen(manager, session_id)[1:] == ([png(1)], [png(2)])
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\nbroken", b"<html>"])

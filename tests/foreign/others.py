@@ -191,6 +191,33 @@ GROK = {
     "projects": [],
     "tasks": [],
 }
+RENDERED = (
+    '<grok:render card_id="c1" card_type="citation_card" type="render_inline_citation">\n'
+    '<argument name="citation_id">1</argument>\n</grok:render>'
+)
+GROK_MARKED = {
+    "conversation": {"id": "g-2", "title": "Marks"},
+    "responses": [
+        {"response": {"_id": "m1", "sender": "human", "message": "Wet?", "file_attachments": ["0f-1"]}},
+        {
+            "response": {
+                "_id": "m2",
+                "sender": "assistant",
+                "message": f"It rains.{RENDERED}{RENDERED.replace('c1', 'c9')} Then:\n\n"
+                '<xaiArtifact artifact_id="1" artifact_version_id="2" title="rain.py" contentType="text/python">\n'
+                'print(1)\n</xaiArtifact><xaiArtifact title="Notes" contentType="text/markdown"># Wet</xaiArtifact>\n\n'
+                "Done.",
+                "card_attachments_json": [
+                    json.dumps({"id": "c1", "cardType": "citation_card", "url": "https://rain.example/a"}),
+                    "{",
+                ],
+                "cited_web_search_results": [],
+                "web_search_results": [{"title": "Rain", "url": "https://rain.example/a"}],
+                "file_attachments": ["0f-2"],
+            }
+        },
+    ],
+}
 LIBRECHAT = {
     "conversationId": "lc-1",
     "endpoint": "openAI",
@@ -440,7 +467,7 @@ JSON = {
     "deepseek": DEEPSEEK,
     "claude_code": CLAUDE_CODE,
     "codex": CODEX,
-    "grok": GROK["conversations"],
+    "grok": [*GROK["conversations"], GROK_MARKED],
     "librechat": [LIBRECHAT],
     "hf_chat_ui": HF_CHAT_UI,
     "lm_studio": [LM_STUDIO],

@@ -52,10 +52,12 @@ class ZippedFiles:
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
         self._inner: list[ZippedFiles] | None = None
+        self._by_path: dict[str, zipfile.ZipInfo] = {}
         self._by_name: dict[str, zipfile.ZipInfo] = {}
         self._by_id: dict[str, zipfile.ZipInfo] = {}
         for info in archive.infolist():
             name = info.filename.rpartition("/")[2]
+            self._by_path[info.filename.replace("//", "/")] = info  # some zips have empty names in their paths
             self._by_name.setdefault(name, info)
             if found := _ASSET.match(name):
                 self._by_id.setdefault(found[0], info)
@@ -98,7 +100,7 @@ class ZippedFiles:
 
     def ways(self, folder: str, name: str) -> tuple[zipfile.ZipInfo | None, ...]:
         """The file in that folder, the one of that name anywhere, and the one whose name begins with that id."""
-        return self._archive.NameToInfo.get(folder + name), self._by_name.get(name), self._by_id.get(name)
+        return self._by_path.get(folder + name), self._by_name.get(name), self._by_id.get(name)
 
     def read(self, info: zipfile.ZipInfo, watch: Watch) -> bytes | None:
         """The file's bytes; None if it is damaged or locked, or larger than a conversation may be. Raises Stopped."""

@@ -15,6 +15,8 @@ _ENDINGS = {
     "react": "jsx",
     "application/vnd.ant.react": "jsx",
     "application/vnd.ant.mermaid": "mmd",
+    "application/vnd.react": "jsx",
+    "application/vnd.mermaid": "mmd",
     "markdown": "md",
     "slides": "md",
     "document": "md",
