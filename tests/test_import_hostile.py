@@ -151,6 +151,18 @@ HUGE = {
         "conversation": {"id": "g"},
         "responses": [{"response": {"sender": "assistant", "message": "<grok:render></grok:render>" * LONG + "."}}],
     },
+    "artifacts in a row": {
+        "conversationId": "l",
+        "messages": [{"messageId": "a", "text": ':::artifact{title="a"}\n```\n:::\n' * LONG + "\ue202turn" * LONG}],
+    },
+    "an artifact with a long attribute": {
+        "conversationId": "l",
+        "messages": [{"messageId": "a", "text": f":::artifact{{{'x' * LONG}}}\nDeep\n:::\nSaid"}],
+    },
+    "an artifact with many braces": {
+        "conversationId": "l",
+        "messages": [{"messageId": "a", "text": f":::artifact{{{'} ' * LONG}x\nDeep\n:::\nSaid"}],
+    },
     "tools in a row": {
         "mapping": {
             f"n{number}": chatgpt.node(f"n{number}", f"n{number - 1}", "tool", chatgpt.said("x"), name="web")

@@ -179,6 +179,48 @@ def test_librechat(bring_in, manager):
     )
 
 
+def test_librechats_artifacts_are_files_and_its_citations_links(bring_in):
+    page = {
+        "type": "web_search",
+        "web_search": {"turn": 0, "organic": [{"title": "Sea", "link": "https://sea.example"}]},
+    }
+    said = (
+        "Deep. \ue202turn0search0 Or \\ue202turn0search0 not\ue200\ue202turn0news7\ue201.\n\n"
+        ':::artifact{identifier="sea" type="text/html" title="Sea"}\n```html\n<p>Deep</p>\n:::\n```\n:::\n\n'
+        '```\n:::artifact{title="quoted"}\n:::\n```\n\n:::artifact{title="open"}\nEnd'
+    )
+    messages = [
+        {"messageId": "q", "isCreatedByUser": True, "text": "How deep?"},
+        {"messageId": "a", "parentMessageId": "q", "isCreatedByUser": False, "text": said, "attachments": [page]},
+    ]
+    _, (_, answer) = bring_in({"conversationId": "sea", "title": "Sea", "messages": messages})["Sea"]
+    assert [(file.name, file.content) for file in answer.files] == [("Sea.html", "<p>Deep</p>\n:::\n")]
+    linked = "([Sea](<https://sea.example>))"
+    assert answer.content == (
+        f"Deep. {linked} Or {linked} not.\n\n\n"
+        '```\n:::artifact{title="quoted"}\n:::\n```\n\n:::artifact{title="open"}\nEnd'
+    )
+
+
+@pytest.mark.parametrize(
+    ("begin", "name"),
+    [
+        (':::artifact{identifier="sea" title="How {deep} is it" type="text/html"}', "How {deep} is it.html"),
+        ('   :::artifact{type="text/html" title="Sea"} ', "Sea.html"),
+        ('    :::artifact{type="text/html" title="Code"}', None),
+    ],
+)
+def test_a_librechat_artifact_begins_wherever_markdown_says(bring_in, begin, name):
+    said = f"Deep.\n\n{begin}\n<p>Deep</p>\n:::\n\nEnd."
+    messages = [
+        {"messageId": "q", "isCreatedByUser": True, "text": "How deep?"},
+        {"messageId": "a", "parentMessageId": "q", "isCreatedByUser": False, "text": said},
+    ]
+    _, (_, answer) = bring_in({"conversationId": "sea", "title": "Sea", "messages": messages})["Sea"]
+    assert [file.name for file in answer.files] == ([name] if name else [])
+    assert (":::" in answer.content) is (name is None)
+
+
 def test_a_branch_that_is_named_by_its_question_is_shown_to_its_end(bring_in):
     question = {"messageId": "q", "isCreatedByUser": True, "text": "Why?", "createdAt": "2026-10-01T10:00:00Z"}
     answer = {"messageId": "a", "parentMessageId": "q", "isCreatedByUser": False, "text": "Because."}

@@ -8,6 +8,7 @@ from typing import Any
 from webchat.archive.foreign import Conversation
 from webchat.archive.foreign_node import ForeignNode
 from webchat.archive.lenient import Table, as_text, first_text, rows, table, text
+from webchat.archive.sources import librechat_text
 from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall
 
 NAME, SPANS_FILE = "LibreChat", False
@@ -60,7 +61,7 @@ def _node(message: Table, number: int) -> ForeignNode:
     if message.get("error") is True:
         node.error = said or "The answer broke off."
     else:
-        node.parts = parts or ((Text(said),) if said.strip() else ())
+        node.parts, node.files = librechat_text.read(parts or (Text(said),), message)
     return node
 
 
