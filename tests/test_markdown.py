@@ -381,6 +381,43 @@ def test_the_first_definition_of_a_label_counts():
     assert soup_of(text).select("a")[-1]["href"] == "https://a.example/1"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[1]: https://a.example/b", "[1]: https://a.example/b"),
+        ("As they say.\n\n[1]: https://a.example/b\n\nEnd", "As they say. [1]: https://a.example/b End"),
+        (
+            "As in 【1】.\n\n[1]: https://a.example\n[2]: https://b.example 'B'\n",
+            "As in 【1】. [1]: https://a.example [2]: https://b.example 'B'",
+        ),
+        ("`[1]`\n\n- a\n\n  [1]: https://a.example", "[1] a [1]: https://a.example"),
+        ("See [docs][2].\n\n[1]: https://a.example\n[2]: https://b.example", "See docs. [1]: https://a.example"),
+        ("> x\n>\n> [1]: https://a.example\n> 'x\n> y'", "x [1]: https://a.example 'x y'"),
+        ("[a](https://b.example)\n\n[a]: https://a.example", "a [a]: https://a.example"),
+    ],
+)
+def test_an_address_that_nothing_refers_to_is_shown_where_it_is_defined(text, expected):
+    assert " ".join(shown(text).split()) == expected
+    assert "https://a.example" in [link["href"].removesuffix("/b") for link in soup_of(text).select("a")]
+
+
+@pytest.mark.parametrize("use", ["[a]", "[b][a]", "[a][]", "![b][a]", "> - **[A]**", "| [a] |\n|---|", "[![a]](x)"])
+def test_an_address_that_something_refers_to_is_not_shown_again(use):
+    definition = "[a]: https://a.example"
+    for text in (f"{definition}\n\n{use}\n", f"{use}\n\n{definition}", f"{use}\n\nmore\n\n{definition}\n\nend"):
+        assert "]:" not in shown(text)
+
+
+def test_a_definition_is_shown_only_when_nothing_can_refer_to_it_any_more():
+    text = "[1]: https://a.example\n\nOne.\n\n[2]: https://b.example\n\nTwo, as [1] says.\n"
+    growing = GrowingMarkdown()
+    for end in range(len(text)):
+        growing.grow(text[:end])
+    assert "b.example" not in "".join(growing.blocks) + growing.tail
+    growing.grow(text, final=True)
+    assert "[2]: <a" in "".join(growing.blocks) == markdown(text)
+
+
 def test_a_picture_may_be_defined_by_its_content():
     assert shown("![plot][p]\n\n[p]: <data:image/png;base64,AAAA>") == shown("![plot](data:image/png;base64,AAAA)")
 

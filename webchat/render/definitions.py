@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, reference
+from markdown_it.token import Token
 
 from webchat.render.targets import is_address
 
@@ -15,10 +17,20 @@ _PICTURE = re.compile("data:image/", re.IGNORECASE)
 def define_addresses_only(parser: MarkdownIt) -> None:
     """Make the parser take a line for a definition only if what it defines is an address.
 
-    CommonMark accepts any word, and shows nothing of "[Bob]: No.", a line of a dialogue. Whether the label is used is
-    not asked: text that has yet to come could use it, and a finished block must not change into nothing.
+    CommonMark accepts any word, and shows nothing of "[Bob]: No.", a line of a dialogue. Nor does it show an address
+    that nothing refers to. Here `env["unused"]` are the labels whose definitions are text: they are known at the end.
     """
+    parser.options["store_labels"] = True
     parser.block.ruler.at("reference", _definition)
+
+
+def used_labels(tokens: Sequence[Token]) -> Iterator[str]:
+    """The labels of the definitions that the parsed text refers to."""
+    for token in tokens:
+        if "label" in token.meta:
+            yield token.meta["label"]
+        if token.children:
+            yield from used_labels(token.children)
 
 
 def _definition(state: StateBlock, line: int, end: int, silent: bool) -> bool:
@@ -31,8 +43,20 @@ def _definition(state: StateBlock, line: int, end: int, silent: bool) -> bool:
         state.line = line
         return False
     for label, each in read.items():
-        known.setdefault(label, each)
+        if label in state.env.get("unused", ()):
+            _show(state, line)
+        else:
+            known.setdefault(label, each)
     return found
+
+
+def _show(state: StateBlock, first: int) -> None:
+    """Make the lines of a definition a paragraph."""
+    state.push("paragraph_open", "p", 1).map = [first, state.line]
+    text = state.push("inline", "", 0)
+    text.content = state.getLines(first, state.line, state.blkIndent, False).strip()
+    text.map, text.children = [first, state.line], []
+    state.push("paragraph_close", "p", -1)
 
 
 def _defines(target: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from webchat.render.definitions import used_labels
 from webchat.render.dialect import outline, parser
 from webchat.render.open_block import OpenBlock, open_block
 from webchat.render.rendered import Rendered
@@ -72,6 +73,8 @@ class GrowingMarkdown:
             self.starts.append(start)
             self._known.append(_count(self._env))
             self.shown = end
+        if final:
+            self._show_unused(text)
         rest = text[self.shown :]
         self._open = open_block(rest, self.unfinished)
         if not self._goes_on(rest):
@@ -94,6 +97,18 @@ class GrowingMarkdown:
         for number, (start, end) in enumerate(zip(self.starts, ends, strict=False)):
             if self._known[number] < _count(self._env) and "]" in text[start:end]:
                 self.blocks[number] = _html(text[start:end], self._env)
+
+    def _show_unused(self, text: str) -> None:
+        """Render again the blocks with definitions that nothing refers to, now as text."""
+        unused = self._env["references"].keys() - self._env["used"]
+        if not unused:
+            return
+        env = {**_env(self._env), "unused": unused}
+        for label in unused:
+            del env["references"][label]
+        for number, (start, end) in enumerate(zip(self.starts, [*self.starts[1:], self.shown], strict=True)):
+            if "]:" in text[start:end]:
+                self.blocks[number] = _html(text[start:end], env)
 
     def fits(self, text: str) -> bool:
         """Whether that text begins with this one's finished blocks: message ids are unique only within a session."""
@@ -132,13 +147,15 @@ _kept = Rendered(_rendered, KEPT_CHARACTERS)
 
 
 def _env(*known: Env) -> Env:
-    """What the parser collects: the definitions of addresses and footnotes, of each label the first."""
+    """What the parser collects: definitions of addresses, of each label the first, those in use, and footnotes."""
     references: Env = {}
     notes: Env = {}
+    used: set[str] = set()
     for one in reversed(known):
         references |= one["references"]
         notes |= one["footnotes"]["refs"]
-    return {"references": references, "footnotes": {"refs": notes, "list": {}}}
+        used |= one["used"]
+    return {"references": references, "used": used, "footnotes": {"refs": notes, "list": {}}}
 
 
 def _count(env: Env) -> int:
@@ -175,6 +192,8 @@ def _line_offsets(text: str) -> Iterator[int]:
 def _html(text: str, env: Env) -> Markup:
     made = parser(tasks=0 < len(_TASK.findall(text)) <= TASKS_AT_MOST)
     tokens = made.parse(text, env)
+    if env["references"]:
+        env["used"].update(used_labels(tokens))
     if _RIGHT_TO_LEFT.search(text):
         # The browser finds a line's direction itself; the side of a block and of its marks must be set.
         for token in tokens:
