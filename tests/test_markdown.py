@@ -307,6 +307,15 @@ def outline_of(text: str) -> list:
         ("1) a\n  1. x\n2) b", [[["a", [["x"]]], ["b"]]]),
         ("- o\n  1. a\n    - x\n  2. b", [[["o", [["a", [["x"]]], ["b"]]]]]),
         ("1. a\n   - x\n2. b", [[["a", [["x"]]], ["b"]]]),
+        ("1. a\n - x\n - y\n2. b", [[["a", [["x"], ["y"]]], ["b"]]]),
+        ("1. a\n  1. x\n  2. y\n2. b\n  1. z\n3. c", [[["a", [["x"], ["y"]]], ["b", [["z"]]], ["c"]]]),
+        ("1. a\n\n  1. x\n\n  2. y\n\n2. b", [[["a", [["x"], ["y"]]], ["b"]]]),
+        ("1. a\n  1. x\n     - y\n  2. z\n2. b", [[["a", [["x", [["y"]]], ["z"]]], ["b"]]]),
+        ("- o\n  1. a\n    1. x\n  2. b", [[["o", [["a", [["x"]]], ["b"]]]]]),
+        ("1. a\n  2. b\n  3. c", [[["a"], ["b"], ["c"]]]),
+        ("1. a\n\n  2. b\n\n  3. c\n\n4. d", [[["a"], ["b"], ["c"], ["d"]]]),
+        ("1. a\n  2. b\n  1. x\n3. c", [[["a"], ["b", [["x"]]], ["c"]]]),
+        (" 9. a\n10. b\n 11. c", [[["a"], ["b"], ["c"]]]),
         ("1. a\n- x\n2. b", [[["a"]], [["x"]], [["b"]]]),
         ("1. a\n\ntext\n\n  - x", [[["a"]], [["x"]]]),
     ],
@@ -323,6 +332,12 @@ def test_the_numbers_go_on():
     (numbers,) = soup_of("3. a\n  - x\n4. b").select("ol")
     assert numbers["start"] == "3"
     assert len(numbers.find_all("li", recursive=False)) == 2
+
+
+def test_an_inner_list_has_its_own_numbers():
+    outer, inner, _ = soup_of("> 1. a\n>   3. x\n>   4. y\n> 2. b\n>   1. z").select("blockquote ol")
+    assert (outer.get("start"), inner["start"]) == (None, "3")
+    assert [item.find(string=True).strip() for item in outer.find_all("li", recursive=False)] == ["a", "b"]
 
 
 @pytest.mark.parametrize("depth", [5, 10, 19, 20, 21, 30])

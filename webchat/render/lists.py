@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
-_LEAST = 2
-"""The least indentation of an item's content, in columns."""
+_LEAST = {"ordered_list_open": 2, "bullet_list_open": 1}
+"""The least indentation of an inner list, in columns. A number may be indented by one to align it with a longer one."""
 _LISTS = ("ordered_list_open", "bullet_list_open")
 _BEGIN = re.compile(r"[ \t>]*")
 
@@ -19,14 +20,21 @@ _BEGIN = re.compile(r"[ \t>]*")
 def join_lists(parser: MarkdownIt) -> None:
     """Move lists that are indented deeper than the preceding numbers into the last numbered item.
 
-    Models write "1. a", "  - b", "2. c", which CommonMark parses as three lists.
+    Models write "1. a", "  - b", "2. c", which CommonMark parses as three lists, and "1. a", "  1. b", "2. c", which it
+    parses as one list of three.
     """
     parser.core.ruler.after("block", "lists", _lists)
 
 
 def _lists(state: StateCore) -> None:
-    if any(one.type == "ordered_list_close" and two.type in _LISTS for one, two in pairwise(state.tokens)):
+    if any(_may_hold_inner_list(one, two) for one, two in pairwise(state.tokens)):
         state.tokens = _joined(state.tokens, state.src.split("\n"))
+
+
+def _may_hold_inner_list(one: Token, two: Token) -> bool:
+    """Whether a list follows a numbered one, or an item another one in it."""
+    follows = one.type == "ordered_list_close" and two.type in _LISTS
+    return follows or (one.type == "list_item_close" and two.type == "list_item_open" and two.info != "")
 
 
 def _joined(tokens: Sequence[Token], lines: Sequence[str]) -> list[Token]:
@@ -34,6 +42,7 @@ def _joined(tokens: Sequence[Token], lines: Sequence[str]) -> list[Token]:
     units: list[list[Token]] = []
     for unit in _units(tokens):
         unit = [unit[0], *_joined(unit[1:-1], lines), unit[-1]] if len(unit) > 2 else unit
+        unit = _with_inner_lists(unit, lines)
         before = units[-1] if units else []
         if before and _belongs(before[0], unit[0], lines):
             for token in unit:
@@ -64,7 +73,40 @@ def _belongs(numbers: Token, block: Token, lines: Sequence[str]) -> bool:
     if numbers.type != "ordered_list_open" or block.type not in _LISTS:
         return False
     column = _column(numbers, lines)
-    return column is not None and _indent(block, lines) >= column + _LEAST
+    return column is not None and _indent(block, lines) >= column + _LEAST[block.type]
+
+
+def _with_inner_lists(unit: list[Token], lines: Sequence[str]) -> list[Token]:
+    """A numbered list whose items that are indented deeper than the first one are lists in the items before them.
+
+    If their numbers continue those of the items before, the indentation is only careless.
+    """
+    column = _column(unit[0], lines) if unit[0].type == "ordered_list_open" else None
+    if column is None:
+        return unit
+    made, inner, number = unit[:1], list[Token](), int(unit[1].info) - 1
+    for item in _units(unit[1:-1]):
+        is_deeper = _indent(item[0], lines) >= column + _LEAST["ordered_list_open"]
+        if is_deeper and (inner or int(item[0].info) != number + 1):
+            inner += item
+        else:
+            made[-1:-1] = _list_of(inner, unit)
+            made += item
+            inner, number = [], int(item[0].info)
+    made[-1:-1] = _list_of(inner, unit)
+    return [*made, unit[-1]]
+
+
+def _list_of(items: Sequence[Token], unit: Sequence[Token]) -> Sequence[Token]:
+    """These items of a numbered list as a list of their own."""
+    if not items:
+        return []
+    number = int(items[0].info)
+    opening = replace(unit[0], attrs={"start": number} if number != 1 else {}, map=items[0].map)
+    made = [opening, *items, replace(unit[-1])]
+    for token in made:
+        token.level += 2
+    return made
 
 
 def _goes_on(before: Sequence[Token], block: Token, lines: Sequence[str]) -> bool:
