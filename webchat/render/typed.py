@@ -13,7 +13,8 @@ from webchat.render.safe import safe
 KEPT_CHARACTERS = 4 * 2**20
 """The size of the cache of messages with code and their HTML, in characters."""
 _FENCE = re.compile(
-    r"^ {0,3}(?P<mark>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^`\n]*+)\n(?P<code>.*?)(?:^ {0,3}(?P=mark)[`~]*[ \t]*$\n?|\Z)",
+    r"^(?P<indent> {0,3})(?P<mark>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^`\n]*+)\n"
+    r"(?P<code>.*?)(?:^ {0,3}(?P=mark)[`~]*[ \t]*$\n?|\Z)",
     re.M | re.S,
 )
 
@@ -27,9 +28,15 @@ def _rendered(text: str) -> Markup:
     html, end = Markup(), 0
     for block in _FENCE.finditer(text):
         html += _plain(text[end : block.start()].removesuffix("\n")) if block.start() > end else Markup()
-        html += safe(code_block(block["code"], block["info"]))
+        html += safe(code_block(_code(block), block["info"]))
         end = block.end()
     return html + (_plain(text[end:]) if text[end:] or not html else Markup())
+
+
+def _code(block: re.Match[str]) -> str:
+    """The code without the indentation of its fence, as in Markdown."""
+    indent = len(block["indent"])
+    return re.sub(f"^ {{1,{indent}}}", "", block["code"], flags=re.M) if indent else block["code"]
 
 
 def _plain(text: str) -> Markup:
