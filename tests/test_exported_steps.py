@@ -203,3 +203,9 @@ def test_other_versions_are_named(client, manager, backend):
 def test_what_people_wrote_keeps_its_lines_and_stays_text(answered):
     html = BeautifulSoup(answered("ok", "html", "one\n  two\n# <b>three"), "html.parser")
     assert html.select_one(".user .plain").get_text() == "one\n  two\n# <b>three"
+
+
+def test_code_that_people_wrote_is_shown_as_code(answered):
+    html = BeautifulSoup(answered("ok", "html", "look:\n\n```python\ndef f(): ...\n```\n*done*"), "html.parser")
+    assert html.select_one(".user .code .k").get_text() == "def"
+    assert [plain.get_text() for plain in html.select(".user .plain")] == ["look:\n", "*done*"]

@@ -17,6 +17,7 @@ from webchat.chat.plain import normal_lines, one_line
 from webchat.render.diffs import diff_text
 from webchat.render.markdown import markdown
 from webchat.render.terminal import plain, visible, written
+from webchat.render.typed import typed
 
 BROKE_OFF, STOPPED, INTERRUPTED = "The answer broke off.", "Answer stopped.", "Answer interrupted."
 EDITED = "Edited by hand."
@@ -42,10 +43,10 @@ def as_markdown(message: Message) -> str:
 def as_html(message: Message, picture: Callable[[str], bytes | None]) -> Markup:
     """The same as HTML with embedded pictures; `picture` returns the bytes of one by its key.
 
-    People's messages stay as typed; only answers are Markdown.
+    People's messages stay as typed, except for fenced code; only answers are Markdown.
     """
-    is_written = message.role != "assistant" or message.kind == "memory"
-    parts = (_written(part) if is_written and isinstance(part, Text) else _in_html(part) for part in _parts(message))
+    is_typed = message.role != "assistant" or message.kind == "memory"
+    parts = (_in_html(part, typed if is_typed else markdown) for part in _parts(message))
     pictures = (_shown(sent, picture(sent.key)) for sent in message.pictures)
     return Markup("\n").join((*parts, *map(_file_in_html, message.files), *pictures))
 
@@ -96,13 +97,9 @@ def _file_in_markdown(file: File) -> str:
     return f"**{_plain(file.name)}**\n\n{fenced(normal_lines(file.content), _language(file.name))}"
 
 
-def _written(part: Text) -> Markup:
-    return Markup('<p class="plain">{}</p>').format(normal_lines(part.text))
-
-
-def _in_html(part: Part) -> Markup:
+def _in_html(part: Part, render: Callable[[str], Markup]) -> Markup:
     if isinstance(part, Text):
-        return markdown(normal_lines(part.text))
+        return render(normal_lines(part.text))
     if isinstance(part, Reasoning):
         return _opened(escape("Reasoning"), Markup('<p class="plain">{}</p>').format(part.text), "reasoning")
     if isinstance(part, Note):
