@@ -37,7 +37,7 @@ ATTRIBUTES = set(
     "aria-label checked class data-align dir disabled href open rel role start tabindex target title type".split()
 )
 CLASSES = set(
-    "apart bidi boxed closer code contains-task-list copy footnote image joined-left joined-right left line-above "
+    "apart bare bidi boxed closer code contains-task-list copy footnote image joined-left joined-right left line-above "
     "line-below line-left line-right plain right struck table task-list-item task-list-item-checkbox tight".split()
 )
 DEEPEST = 120

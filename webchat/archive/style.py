@@ -38,8 +38,9 @@ pre { border: 1px solid var(--line); border-radius: 10px; background: var(--surf
 .code :is(.nf, .fm, .nc, .nb, .nd, .ne, .nn) { color: var(--blue); }
 .code .gi { color: var(--green); } .code .gd { color: var(--red); }
 button { display: none; }
-.table { overflow-x: auto; } table { border-collapse: collapse; margin: 0; }
+.table { overflow-x: auto; } table { width: max-content; border-collapse: collapse; margin: 0; }
 td, th { padding: 4px 10px; border: 1px solid var(--line); text-align: start; vertical-align: top; }
+td, th { max-width: 20rem; overflow-wrap: break-word; }
 [data-align="right"] { text-align: end; } [data-align="center"] { text-align: center; }
 blockquote { margin-inline: 0; padding-inline-start: 1rem; border-inline-start: 3px solid var(--line); }
 blockquote { color: var(--muted); }
@@ -64,9 +65,11 @@ mrow:is(.line-above, .line-below) { padding-block: 0.1em; }
   h1, h2, h3, h4, h5, h6, summary, figcaption { break-after: avoid; }
   .user { border: 1px solid var(--line); background: none; break-inside: avoid; }
   pre { white-space: pre-wrap; overflow-wrap: anywhere; } .code { overflow: visible; }
-  tr, img { break-inside: avoid; }
-  a[href]::after { content: " (" attr(href) ")"; font-size: 0.8em; color: var(--muted); }
-  a[href^="#"]::after { content: none; }
+  tr, img, .formula { break-inside: avoid; } table { width: auto; }
+  table:has(tr > :nth-child(8)) { font-size: 10px; } table:has(tr > :nth-child(15)) { font-size: 7px; }
+  table:has(tr > :nth-child(8)) :is(td, th) { padding: 2px; overflow-wrap: anywhere; }
+  a:not(.bare, [href^="#"])::after { content: " (" attr(href) ")"; font-size: 0.8em; color: var(--muted); }
   .reasoning:not([open]) { display: none; }
+  details:is(:not([class]), .file)::details-content { content-visibility: visible; }
 }
 """

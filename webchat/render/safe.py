@@ -11,7 +11,7 @@ from webchat.chat.plain import TURNING, one_line
 
 _CELL = set("left right joined-left joined-right apart tight line-above line-below line-left line-right".split())
 _CLASSES = {
-    "a": {"image"},
+    "a": {"image", "bare"},
     "button": {"copy"},
     "div": {"footnote", "table"},
     "figure": {"code"},

@@ -73,6 +73,8 @@ def _link(opened: Token, inner: list[Token], closed: Token) -> Iterator[Token]:
         # A link inside a link would leave the outer one empty, so a picture in a link becomes its name.
         inner = [_text(picture_name(token)) if token.type == "image" else token for token in inner]
         named = any(token.content.strip() for token in inner)
+        if not named or [token.content for token in inner] == [target.removeprefix("mailto:")]:
+            opened.attrJoin("class", "bare")
         yield from (opened, *inner, *([] if named else [_text(target)]), closed)
     elif opened.markup == "autolink":
         yield _text(f"<{inner[0].content}>")
