@@ -120,6 +120,54 @@ def test_the_tags_that_the_page_knows_are_read(capsys):
     assert {*"abcdef"} <= {*capsys.readouterr().out.split()}
 
 
+@pytest.mark.parametrize(
+    "formula",
+    [r"$a\,b\\c$", r"\(e^{i\pi}\)", r"$a_1*b*c_2$", r"$$\int_0^1 x\,dx$$", "$$\na\n- b\\\\\n\n+ c_1*d*\n$$"],
+)
+def test_a_formula_is_printed_as_it_is_written(formula, capsys):
+    Screen().markdown(f"so {formula} it is" if formula[2] != "\n" else formula)
+    assert formula in "\n".join(map(str.rstrip, capsys.readouterr().out.split("\n")))
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("Roses are red\nViolets are blue", "Roses are red\nViolets are blue"),
+        ("**注意：**请", "注意：请"),
+        ("1. a\n  - b\n2. c", " 1 a\n    • b\n 2 c"),
+        ("```markdown\n# T\n```python\nx\n```\nend\n```", " # T\n ```python\n x\n ```\n end"),
+        ("| a | b |\n|---|---|\n| `x|y` | z |", " a    b\n ──────\n x|y  z"),
+    ],
+)
+def test_it_is_the_markdown_of_the_page(text, printed, capsys):
+    Screen().markdown(text)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert "\n".join(line for line in lines if line) == printed
+
+
+def test_a_list_is_printed_whole():
+    assert finished("1. a\n  - b\n2. c\n\nd") == len("1. a\n  - b\n2. c\n\n")
+    assert finished("1. a\n  - b\n2. c") == 0
+
+
+def test_a_formula_is_printed_once_it_is_closed():
+    assert finished("before\n\n$$\n\\frac{a}{b}\n\n+ c\n\n- d") == len("before\n\n")
+
+
+@pytest.mark.parametrize("address", ["https://a.example/b_c_d", "mailto:ada@a.example"])
+def test_an_address_that_is_its_own_text_is_printed_once(address, capsys):
+    shown = address.removeprefix("mailto:")
+    for written in (f"<{shown}>", f"[{shown}]({address})"):
+        Screen().markdown(f"see {written} and [there]({address}).")
+        assert capsys.readouterr().out.strip() == f"see {shown} and there ({address})."
+
+
+def test_an_address_that_is_shown_in_other_letters_is_printed_too(capsys):
+    address = "https://xn--80ak6aa92e.com"  # in Cyrillic letters, it looks like another one
+    Screen().markdown(f"see <{address}>.")
+    assert f" ({address})." in capsys.readouterr().out
+
+
 def test_an_answer_is_cut_where_it_is_printed_as_blocks():
     text = "<!-- a\n\nb -->\n\nc\n"
     assert text[: finished(text)] == "<!-- a\n\nb -->\n\n"

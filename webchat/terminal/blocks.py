@@ -5,7 +5,7 @@ from __future__ import annotations
 from webchat.terminal.dialect import dialect
 
 _parser = dialect()
-_parser.core.ruler.enableOnly(["normalize", "block"])
+_parser.core.ruler.enableOnly(["normalize", "block", "lists"])
 
 
 def finished(text: str) -> int:
@@ -13,7 +13,8 @@ def finished(text: str) -> int:
 
     Lines end with "\\n".
     """
-    starts = [token.map[0] for token in _parser.parse(text) if token.level == 0 and token.map and token.nesting >= 0]
+    tokens = _parser.parse(text, {"open": True})
+    starts = [token.map[0] for token in tokens if token.level == 0 and token.map and token.nesting >= 0]
     if len(starts) < 2:
         return 0
     return sum(len(line) + 1 for line in text.split("\n")[: starts[-1]])
