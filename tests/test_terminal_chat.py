@@ -75,6 +75,30 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(chat, model, beside, gate):
     assert typing.end() == 0
 
 
+ENDED_IN_A_TASK = """
+import os, signal, sys
+from prompt_toolkit.application import get_app
+from webchat.terminal.keyboard import EditedLine, View
+begun = []
+async def end():
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
+def toolbar():
+    begun or begun.append(get_app().create_background_task(end()))
+    return ""
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+EditedLine(View(list, toolbar, bool), []).line()
+"""
+
+
+def test_a_signal_during_a_task_of_the_input_line_leaves_the_terminal_as_it_was():
+    typing = Typing([sys.executable, "-c", ENDED_IN_A_TASK])
+    assert typing.end() == 128 + signal.SIGTERM
+    assert typing.is_as_before, typing.raw
+    assert "Press ENTER" not in typing.text  # as prompt_toolkit says after an error
+    typing.close()
+
+
 @pytest.mark.parametrize("when", ["at the prompt", "during an answer", "while choosing", "on a plain terminal"])
 def test_sigterm_leaves_the_terminal_as_it_was(terminal, model, beside, gate, when):
     model.script(whole("one\n\ntwo", gate, "three"))
@@ -124,6 +148,7 @@ def test_sigterm_while_it_is_drawn_for_the_first_time_leaves_the_terminal_as_it_
     assert typing.end() == 143
     assert b"2004h" in typing.raw
     assert typing.is_as_before, typing.raw
+    assert "Traceback" not in typing.text
     typing.close()
 
 

@@ -10,10 +10,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, Protocol
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application.current import get_app_session
+from prompt_toolkit.application import Application, get_app_or_none
 from prompt_toolkit.completion import Completer, NestedCompleter, PathCompleter
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings
@@ -72,14 +73,14 @@ class EditedLine:
         return above
 
     def line(self) -> str:
-        with _reset_at_sigterm():
+        with _ending_at_sigterm():
             return str(self._session.prompt())
 
     def refresh(self) -> None:
         self._session.app.invalidate()
 
     def pick(self, title: str, options: Sequence[tuple[str, str]]) -> str:
-        with _reset_at_sigterm():
+        with _ending_at_sigterm():
             return str(choice(message=title, options=list(options)))
 
     def _message(self) -> StyleAndTextTuples:
@@ -103,18 +104,36 @@ class EditedLine:
 
 
 @contextmanager
-def _reset_at_sigterm() -> Iterator[None]:
-    """Undo what prompt_toolkit leaves behind if it is ended while it draws for the first time."""
+def _ending_at_sigterm() -> Iterator[None]:
+    """Have SIGTERM end prompt_toolkit's application first, which leaves the terminal as it was.
+
+    An exception out of a signal's handler could end one of its tasks, or come between two changes of the terminal.
+    """
+    leave = signal.getsignal(signal.SIGTERM)
+    came: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        app = get_app_or_none()
+        if callable(leave) and app and app.loop:
+            came.append(number)
+            app.loop.call_soon_threadsafe(_end, app)
+        else:
+            signal.signal(number, leave)
+            signal.raise_signal(number)
+
+    signal.signal(signal.SIGTERM, end)
     try:
         yield
-    except SystemExit:
-        output = get_app_session().output
-        output.disable_bracketed_paste()
-        output.enable_autowrap()
-        output.reset_attributes()
-        output.show_cursor()
-        output.flush()
-        raise
+    finally:
+        signal.signal(signal.SIGTERM, leave)
+        if came:
+            signal.raise_signal(signal.SIGTERM)
+
+
+def _end(app: Application[Any]) -> None:
+    """End the application, unless it has just ended."""
+    if app.future and not app.future.done():
+        app.exit(exception=EOFError)
 
 
 class PlainKeyboard:
