@@ -18,7 +18,7 @@
     throw Object.assign(new Error(`not an answer of the chat: ${response.status}`), { foreign: response });
   };
 
-  // Times in the list and under messages are written by the server, in this time zone.
+  // The server writes times in this time zone.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone) document.cookie = `webchat-timezone=${zone}; path=/; max-age=31536000; samesite=lax`;
 
@@ -142,7 +142,7 @@
     if (url && url !== location.pathname) history.replaceState({ htmx: true }, "", url);
   };
 
-  // Loaded when it is needed: the completion of commands and saved prompts, the list of chosen files.
+  // Loaded when needed: the completion of commands, the list of chosen files.
   const load = (part) => {
     const src = part?.dataset.script;
     if (src && !document.querySelector(`script[src="${src}"]`)) document.head.append(Object.assign(document.createElement("script"), { src }));
@@ -155,7 +155,7 @@
     if (event.target.value.startsWith("/")) load($("commands"));
   });
 
-  // Pictures and text files are attached: chosen, dropped or pasted. They are listed below the field.
+  // Files are chosen, dropped or pasted, and listed below the field.
   const showFiles = () => {
     if ($("files")?.files.length) load($("attached"));
     document.dispatchEvent(new Event("files"));
@@ -191,7 +191,12 @@
   const panel = () => $("sessionsPanel");
   const isPanelOpen = () => panel()?.matches(":popover-open");
 
-  // Shortcuts; the list of them is a dialog on the page. On a Mac, Control and Command both work.
+  // What is typed replaces a title that is not half typed, and follows a message that is edited.
+  document.addEventListener("focusin", ({ target }) => {
+    if (!target.selectionEnd && target.matches(".rename input, .edit textarea")) target.setSelectionRange(target.rows ? 1e9 : 0, 1e9);
+  });
+
+  // On a Mac, Control and Command both work.
   const showSessions = () => {
     if (isPanelOpen()) { panel().hidePopover(); return; }
     panel().showPopover();
@@ -213,7 +218,7 @@
     if ($("shortcuts")?.open) return false;
     if (shortcut === "/") return !target.closest("input, textarea, select, [contenteditable]");
     // Escape first closes popovers and dialogs.
-    if (shortcut === "escape") return answering() && !document.querySelector(":popover-open");
+    if (shortcut === "escape") return answering() && !document.querySelector(":popover-open") && !target.closest(EDITED);
     return shortcut in SHORTCUTS;
   };
   // A click beside the dialog closes it, even without `closedby`.
@@ -246,7 +251,7 @@
       field.form.requestSubmit();
       return;
     }
-    // The first keystroke goes into the field, wherever the focus is, as long as it is in no other.
+    // The first keystroke goes into the field, unless the focus is in another.
     const plain = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey;
     const elsewhere = field.closest("input, textarea, select, [contenteditable], [popover]");
     if (plain && !elsewhere) $("messageInput")?.focus();
@@ -352,12 +357,20 @@
     if (target.contains(document.activeElement)) opener.focus();
     if (stale) refreshList();
   }, true);
-  // Escape leaves a title as it was, and what lies above the page open.
+  // Escape leaves a title or a message as it was, and what lies above the page open. If the text has changed, it only moves the focus to Cancel.
+  // WebKit empties a search field with it, and leaves the panel open.
+  const EDITED = ".rename, .edit";
   document.addEventListener("keydown", (event) => {
-    const cancel = event.key === "Escape" && !event.isComposing && event.target.closest(".rename")?.querySelector("a");
-    if (!cancel) return;
+    const { target } = event;
+    const form = target.closest(EDITED);
+    const isSearch = target.id === "sessionSearch";
+    if (event.key !== "Escape" || event.isComposing || !(form || isSearch)) return;
     event.preventDefault();
-    cancel.click();
+    if (isSearch) { panel().hidePopover(); return; }
+    const cancel = form.querySelector("a") ?? form.previousElementSibling;
+    const { message } = form.elements;
+    if (message?.value === message?.defaultValue || !cancel.href) cancel.click();
+    cancel.focus();
   });
   const bringList = () => hold($("sessionSearch"), () => window.htmx?.trigger("#sessionSearch", "search"));
   document.addEventListener("beforetoggle", (event) => {
@@ -367,12 +380,6 @@
     bringList();
   }, true);
   document.addEventListener("sessions", refreshList);
-  // WebKit empties a search field with Escape, and leaves the panel open.
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || event.target.id !== "sessionSearch" || event.isComposing) return;
-    event.preventDefault();
-    panel().hidePopover();
-  });
   document.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity }[event.key];
     // In a field, Home and End move the cursor.

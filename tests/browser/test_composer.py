@@ -166,6 +166,59 @@ def test_enter_sends_a_question_that_is_edited_too_and_control_enter_saves_an_an
     assert chat.texts()[1] == "first\nsecond"
 
 
+def test_what_is_typed_follows_the_text_of_a_message_that_is_edited(serve, visit):
+    chat = visit(serve(*QUICK))
+    chat.asked("one")
+    for message, text in ((chat.questions.first, "one"), (chat.answers.first, "Mock response to: one")):
+        message.get_by_role("link", name="Edit").click()
+        expect(chat.page.locator(".edit textarea")).to_be_focused()
+        chat.page.keyboard.type(" and two")
+        expect(chat.page.locator(".edit textarea")).to_have_value(f"{text} and two")
+        chat.page.get_by_role("link", name="Cancel").click()
+        expect(chat.page.locator(".edit")).to_have_count(0)
+
+
+def test_escape_leaves_a_message_as_it_was_and_loses_no_text(serve, visit):
+    chat = visit(serve(*QUICK))
+    chat.asked("one")
+    edit = chat.page.locator(".edit textarea")
+    for message in (chat.questions.first, chat.answers.first):
+        before = chat.texts()
+        message.get_by_role("link", name="Edit").click()
+        edit.press("Escape")
+        expect(edit).to_have_count(0)
+        message.get_by_role("link", name="Edit").click()
+        edit.fill("changed")
+        edit.press("Escape")
+        expect(chat.page.get_by_role("link", name="Cancel")).to_be_focused()
+        expect(edit).to_have_value("changed")
+        chat.page.keyboard.press("Escape")
+        expect(edit).to_have_value("changed")
+        chat.page.keyboard.press("Enter")
+        expect(edit).to_have_count(0)
+        assert chat.texts() == before
+        expect(chat.field).to_have_value("")
+
+
+def test_escape_closes_a_queued_message_and_stops_no_answer(serve_model, model, visit, gates):
+    model.script(sends("word", gates[0], ended()))
+    chat = visit(serve_model())
+    chat.ask("hello")
+    chat.streaming("word")
+    chat.ask("next")
+    chat.page.locator(".edit-queued summary").click()
+    edit = chat.page.locator(".edit-queued textarea")
+    edit.fill("changed")
+    edit.press("Escape")
+    expect(edit).to_be_hidden()
+    expect(chat.page.locator(".edit-queued summary")).to_be_focused()
+    chat.streaming("word")
+    chat.page.keyboard.press("Enter")
+    expect(edit).to_have_value("changed")
+    gates[0].set()
+    chat.answered()
+
+
 def test_enter_does_the_same_on_the_page_of_its_own(serve, visit):
     chat = visit(serve(*QUICK))
     chat.asked("one")

@@ -214,3 +214,15 @@ def test_files_are_sent_alone_from_the_page_of_a_problem_too(serve, visit):
     again.locator("input[type=file]").set_input_files([NOTES])
     again.locator("button").click()
     expect(chat.page.locator("details.file")).to_have_count(1)
+
+
+def test_who_edits_a_message_is_told_that_its_files_stay(serve, visit):
+    chat = visit(serve(*QUICK)).ready()
+    chat.page.set_input_files("#files", [CAT, NOTES])
+    chat.asked("Look at this")
+    chat.questions.last.hover()
+    chat.questions.last.get_by_role("link", name="Edit").click()
+    form = chat.page.locator("form.edit")
+    expect(form).to_contain_text("Stays attached: notes.txt, cat.png")
+    form.get_by_role("button", name="Send").press("Enter")
+    expect(chat.questions.last.locator(".pictures img")).to_be_visible()

@@ -40,6 +40,22 @@ def renaming(chat, title):
     return chat.panel.get_by_label("Title", exact=True)
 
 
+@pytest.mark.parametrize("place", ["row", "header"])
+def test_what_is_typed_replaces_the_title(chat, place):
+    if place == "row":
+        renaming(chat, "plums")
+    else:
+        chat.page.locator("#badge .name").press("Enter")
+    field = chat.page.get_by_label("Title", exact=True)
+    expect(field).to_be_focused()
+    chat.page.keyboard.type("Red plums")
+    expect(field).to_have_value("Red plums")
+    chat.page.keyboard.press("ArrowLeft")
+    field.evaluate("field => { field.blur(); field.focus(); }")
+    chat.page.keyboard.type("!")
+    expect(field).to_have_value("Red plum!s")
+
+
 def next_event(name):
     """A script that sets `window.happened` to a promise of the next event of that name, resolved after all other
     listeners.

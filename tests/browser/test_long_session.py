@@ -68,3 +68,29 @@ def test_without_a_script_the_earlier_messages_are_a_link(serve, visit, home):
     expect(chat.messages).to_have_count(20)
     chat.page.get_by_role("link", name="Show earlier messages (100)").click()
     expect(chat.messages).to_have_count(70)
+
+
+def test_a_message_that_is_not_changed_after_all_stays_where_it_is(chat):
+    chat.page.evaluate("scrollTo(0, 0)")
+    expect(chat.messages).to_have_count(70)
+    chat.until("document.documentElement.scrollTop > 1000")
+    message = chat.page.locator(f"#{chat.questions.filter(has_text='question 40,').get_attribute('id')}")
+    message.scroll_into_view_if_needed()
+    message.get_by_role("link", name="Edit").click()
+    top = chat.box(message)["top"]
+    message.get_by_role("textbox").press("Escape")
+    expect(message.locator(".content")).to_contain_text("question 40,")
+    expect(chat.messages).to_have_count(70)
+    assert abs(chat.box(message)["top"] - top) < 50
+    assert message.evaluate("message => message.contains(document.activeElement)")
+
+
+def test_the_form_for_a_message_works_as_a_page_of_its_own(chat):
+    form = chat.messages.nth(2).get_by_role("link", name="Edit").evaluate("link => link.href")
+    chat.page.goto(form)
+    chat.page.get_by_role("link", name="Cancel").click()
+    expect(chat.questions.filter(has_text="question 51,")).to_be_in_viewport()
+    chat.page.goto(form)
+    chat.page.get_by_role("textbox").fill("changed")
+    chat.page.get_by_role("button", name="Send").click()
+    expect(chat.questions.last.locator(".content")).to_have_text("changed")
