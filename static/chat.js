@@ -257,7 +257,7 @@
     if (plain && !elsewhere) $("messageInput")?.focus();
   });
 
-  // Copy: code without the newline at its end, which a shell would run; a formula's source; a message as it was written.
+  // Copy: code, a formula's source, or a message as it was written; without newlines at the end, which a shell would run.
   const says = (button, text) => {
     button.textContent = text;
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
@@ -265,7 +265,7 @@
   const sourceOf = async (url) => {
     const response = await fetch(url);
     if (!response.ok) throw new Error(response.statusText);
-    return response.text();
+    return (await response.text()).trimEnd();
   };
   // Safari allows writing during the click only, so a message's source, which is fetched first, is passed as a promise.
   const copySource = async (source) => {
@@ -276,7 +276,7 @@
       await clipboard.writeText(await source);
     }
   };
-  // Without https, and not on this machine, there is no clipboard API: the text on the page is copied in the old way.
+  // Without https there may be no clipboard API.
   const copyShown = (text) => {
     const put = (event) => {
       event.clipboardData.setData("text/plain", text);
@@ -290,7 +290,7 @@
   const copy = async (button) => {
     const code = button.closest("figure, .formula")?.querySelector("code, annotation");
     const said = [...button.closest("article").querySelectorAll(".said, .content:not(.parts)")];
-    const text = code?.textContent.replace(/\n$/, "") ?? said.map((part) => part.innerText.trim()).join("\n\n");
+    const text = code?.textContent.trimEnd() ?? said.map((part) => part.innerText.trim()).join("\n\n");
     if (!navigator.clipboard) copyShown(text);
     else if (code) await navigator.clipboard.writeText(text);
     else await copySource(sourceOf(button.dataset.source));

@@ -10,12 +10,12 @@ from tests.scripted_server import says
 
 pytestmark = pytest.mark.browser
 
-ANSWER = "Use **this**:\n\n```python\nif a < b:\n    print('&')\n```\n\nDone."
+ANSWER = "Use **this**:\n\n```python\nif a < b:\n    print('&')\n\n```\n\nDone."
 
 
 @pytest.fixture
 def chat(serve_model, model, visit):
-    model.script(says(ANSWER))
+    model.script(says(f"{ANSWER}\n"))
     chat = visit(serve_model(), permissions=["clipboard-read", "clipboard-write"])
     chat.asked("how?\n  And *why*?")
     chat.page.evaluate(WORD_STAYS)
