@@ -8,7 +8,7 @@
   const isPicture = ({ type }) => /^image\/(png|jpeg|webp|gif)$/.test(type);
   const problemOf = (file) => {
     const most = isPicture(file) || file.type === "application/pdf" ? 10 : 1;
-    return file.size > most * 1024 * 1024 ? `${file.name} is too large: ${most} MiB at most.` : "";
+    return file.size > most * 1024 * 1024 ? `Over ${most} MiB: ${file.name}` : "";
   };
 
   // Drawn on a canvas, so that the page's policy need not allow pictures from elsewhere.
@@ -24,10 +24,15 @@
     }
   };
 
+  const put = (files) => {
+    const all = new DataTransfer();
+    for (const file of files) all.items.add(file);
+    $("files").files = all.files;
+  };
+
   const remove = (file) => {
-    const rest = new DataTransfer();
-    for (const each of $("files").files) if (each !== file) rest.items.add(each);
-    $("files").files = rest.files;
+    put([...$("files").files].filter((each) => each !== file));
+    $("problem")?.querySelector("[data-status='413'], [data-status='422']")?.remove();
     show();
     $("messageInput").focus({ preventScroll: true });
   };
@@ -59,6 +64,15 @@
     $("attached").replaceChildren(...files.map(row));
     $("announcer").textContent = files.map((file) => problemOf(file) || file.name).join(", ");
   };
+
+  // A browser puts newly chosen files in the place of those that are there.
+  let before = [];
+  document.addEventListener("click", ({ target }) => { if (target.id === "files") before = [...target.files]; });
+  document.addEventListener("change", ({ target }) => {
+    if (target.id !== "files" || !before.length) return;
+    put([...before, ...target.files]);
+    before = [];
+  }, true);
 
   document.addEventListener("files", show);
   show();

@@ -46,6 +46,8 @@ def test_a_picture_is_sent_without_a_text(serve, visit):
     assert chat.page.locator(".send").evaluate("button => getComputedStyle(button).opacity") == "1"
     chat.field.press("Enter")
     expect(chat.page.locator("#badge .name")).to_have_text("cat.png")
+    expect(chat.questions.last.locator(".pictures img")).to_be_visible()
+    expect(chat.questions.last.locator(".content")).to_have_count(0)
     expect(chat.page.locator("#attached")).to_be_hidden()
     chat.page.get_by_role("button", name="Send").click()
     expect(chat.page.locator("#problem")).to_be_empty()
@@ -62,6 +64,25 @@ def test_files_that_were_chosen_by_mistake_are_taken_away(serve, visit):
     expect(chat.field).to_be_focused()
     chat.asked("Read this")
     expect(chat.page.locator("details.file")).to_have_count(0)
+
+
+def choose(page, *files):
+    """Choose files in the browser's own dialog."""
+    with page.expect_file_chooser() as chooser:
+        page.locator("label.attach").click()
+    chooser.value.set_files(files)
+
+
+def test_a_second_choice_is_added_to_the_first(serve, visit):
+    chat = visit(serve(*QUICK)).ready()
+    choose(chat.page, NOTES)
+    expect(chat.page.locator("#attached li span")).to_have_text(["notes.txt"])
+    choose(chat.page, {**NOTES, "name": "more.txt"})
+    expect(chat.page.locator("#attached li span")).to_have_text(["notes.txt", "more.txt"])
+    chat.asked("Read these")
+    expect(chat.page.locator("details.file")).to_have_count(2)
+    choose(chat.page, {**NOTES, "name": "third.txt"})
+    expect(chat.page.locator("#attached li span")).to_have_text(["third.txt"])
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
@@ -124,6 +145,8 @@ def test_what_is_no_text_is_refused_and_everything_stays(serve, visit):
     expect(chat.problem).to_contain_text("p.png is neither a UTF-8 text file")
     expect(chat.field).to_have_value("Look")
     expect(chat.page.locator("#attached li span")).to_have_text(["p.png"])
+    chat.page.get_by_role("button", name="Remove p.png").click()
+    expect(chat.problem).to_be_hidden()
 
 
 def test_without_javascript_by_a_plain_field(serve, visit):
@@ -186,7 +209,7 @@ def test_a_pasted_picture_that_is_too_large_is_told_at_once(serve, visit):
       document.getElementById("messageInput").dispatchEvent(event);
     }"""
     )
-    expect(chat.page.locator("#attached li span")).to_have_text(["large.png is too large: 10 MiB at most."])
+    expect(chat.page.locator("#attached li span")).to_have_text(["Over 10 MiB: large.png"])
 
 
 def test_a_picture_without_javascript(serve, visit):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_files import NOTES
+from tests.browser.chat_page import ChatPage
+from tests.browser.test_files import CAT, NOTES
 from tests.scripted_server import DONE, delta, ended, says, sends
 
 pytestmark = pytest.mark.browser
@@ -187,3 +188,27 @@ def test_without_a_script_all_of_it_is_done_by_forms(serve_model, visit, model, 
     expect(waiting(chat)).to_have_count(0)
     chat.send_button.click()
     expect(chat.field).to_have_value("")
+
+
+def test_a_picture_alone_waits_without_an_empty_bubble(chat, gates):
+    chat.page.set_input_files("#files", [CAT])
+    chat.field.press("Enter")
+    picture = waiting(chat).locator(".pictures img")
+    expect(picture).to_be_visible()
+    expect(waiting(chat).locator(".waiting-text")).to_have_count(0)
+    edge = chat.page.locator("#queue").evaluate("queue => queue.getBoundingClientRect().right")
+    assert picture.evaluate("picture => picture.getBoundingClientRect().right") == pytest.approx(edge, abs=20)
+
+
+def test_a_picture_that_was_taken_back_alone_can_be_seen_to_be_ready(chat, gates):
+    chat.page.set_input_files("#files", [CAT])
+    chat.field.press("Enter")
+    waiting(chat).get_by_role("button", name="Take back").click()
+    expect(waiting(chat)).to_have_count(0)
+    gates[0].set()
+    chat.answered()
+    expect(chat.page.locator("#returned input[type=checkbox]")).to_be_checked()
+    opacity = "button => getComputedStyle(button).opacity"
+    assert chat.send_button.evaluate(opacity) == "1"
+    chat.page.locator("#returned input[type=checkbox]").uncheck()
+    assert chat.send_button.evaluate(opacity) != "1"
