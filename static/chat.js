@@ -730,7 +730,7 @@
     fit(field);
   };
 
-  // A new composer is filled at once, before anybody can type into it. Files that were chosen and not sent are kept for each
+  // A new composer is filled before anybody can type into it. Files that were chosen and not sent are kept for each
   // session as long as the page is there.
   let composer = null;
   let composed = "";
@@ -742,7 +742,7 @@
     composer = field;
     if (composed !== draftName()) changes.clear();
     composed = draftName();
-    // Drafts are restored for each session. Without a script, the browser restores the text after a sign-in or an error.
+    // Without a script, the browser restores the text after a sign-in or an error.
     field.setAttribute("autocomplete", "off");
     if (left) bringLeft(field);
     else {
@@ -783,6 +783,7 @@
 
   let place = $("chatArea");
   document.addEventListener("htmx:after:swap", (event) => {
+    const source = event.detail.ctx.sourceElement;
     const { around, isAsked, leaves, fromEnd } = swaps.get(event.detail.ctx);
     const chat = $("chatArea");
     const isOther = chat !== place;
@@ -796,14 +797,13 @@
       if (!isPanelOpen()) focusField();
     } else if (isChosen) {
       focusField();
-    } else if (event.detail.ctx.sourceElement?.matches?.("form.field, #stopForm")) {
-      following = follows;
-      toEnd();
-      focusField();
-    } else if (following && root.scrollTop === followedTo && $("messages")) {
-      // Before the frame that shows what has grown: after it, scrolling would take a second one. Only from where we left
-      // it: a page that opens at a message, or is being scrolled, knows of that with its next frame.
-      toEnd();
+    } else {
+      const isSent = source?.matches?.("form.field");
+      if (isSent) following = follows;
+      // Before the frame that shows what has grown: scrolling after it would take a second one. Only from where we left
+      // it: a page that is being scrolled knows of that with its next frame.
+      if (isSent || (following && root.scrollTop === followedTo && $("messages"))) toEnd();
+      if (isSent || source?.matches?.("#stopForm")) focusField();
     }
     takeReturned();
     dropSent();
@@ -821,7 +821,7 @@
   // It may have been opened before this script ran.
   if (isPanelOpen()) bringList();
   filled();
-  // The browser does so by itself, but with a frame that may be late: a dialog that is opened before would not give it back.
+  // The browser does so by itself, but perhaps too late for a dialog that is opened before.
   if ($("messageInput")?.autofocus && document.activeElement === document.body && !location.hash) focusField();
   fitAll(document);
   announce(true);

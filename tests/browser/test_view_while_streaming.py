@@ -80,6 +80,21 @@ def test_a_view_that_was_scrolled_up_stays_put_and_the_arrow_leads_back(serve_mo
     expect(chat.answer.get_by_text("End.")).to_be_in_viewport()
 
 
+def test_stopping_an_answer_does_not_move_the_view(serve_model, model, visit, gates):
+    model.script(sends(*paragraphs(0, 40), gates[0], ended()))
+    chat = visit(serve_model())
+    chat.ask("write a lot")
+    chat.streaming("Paragraph 39")
+    chat.at_end()
+    chat.wheel_up(600)
+    expect(chat.to_end).to_be_visible()
+    before = chat.scrolled()
+    chat.stop_button.click()
+    chat.answered("stopped")
+    expect(chat.field).to_be_focused()
+    assert chat.scrolled() == before
+
+
 def test_sending_leads_to_the_end_again(serve_model, model, visit):
     model.script(sends(*paragraphs(0, 60), ended()))
     chat = visit(serve_model())
