@@ -476,3 +476,10 @@ def test_nothing_goes_for_good_from_a_list_of_a_later_version(home, manager):
     with pytest.raises(InvalidInput):
         manager.housekeeping.purge(["s1"])
     assert transcript(home, "s1").exists()
+
+
+@pytest.mark.parametrize("path", ["/sessions/archive", "/sessions/import"])
+def test_an_error_in_the_list_leads_back_to_it(client, page, path):
+    shown = page(client.post(path, headers={"Accept": "text/html"}))
+    [way] = shown.soup.select("main > p > a")
+    assert (way["href"], way.get_text()) == ("/sessions", "Back to all sessions")

@@ -791,8 +791,26 @@ def test_a_session_that_is_not_there_is_a_page_with_a_way_out(client, page):
     shown = page("/sessions/no-such")
     assert shown.response.status_code == 404
     assert "not found" in shown.problem
+    assert "no-such" not in shown.problem
     assert shown.soup.select_one(".problem form[action='/sessions'] button")
     assert shown.soup.select_one("main a[href='/']")
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_a_session_that_was_deleted_in_another_window_is_named(client, page, manager, headers):
+    session_id = manager.create_session().session_id
+    manager.send_message("About <bees>", session_id)
+    manager.housekeeping.delete([session_id])
+    answer = client.post(f"/sessions/{session_id}/messages", data={"message": "x"}, headers=headers)
+    assert answer.status_code == 404
+    problem = Page(answer).problem
+    assert "“About <bees>” has been deleted, and is in the trash." in problem
+    assert session_id not in problem
+    assert Page(answer).soup.select_one(".problem a")["href"] == "/sessions?show=trash"
+    assert session_id in client.get(f"/sessions/{session_id}", headers={"Accept": "application/json"}).json["error"]
+    manager.housekeeping.purge([session_id])
+    answer = client.post(f"/sessions/{session_id}/messages", data={"message": "x"}, headers=headers)
+    assert Page(answer).problem.startswith("This session was not found.")
 
 
 def test_an_address_that_is_not_there_is_a_page_with_a_way_out(page):

@@ -78,6 +78,7 @@ ROWS = {
     "webchat.sessions undo": ("GET", "/sessions?deleted={deleted}", OWN),
     "webchat.new": ("POST", "/sessions", 303),
     "webchat.session": ("GET", "/sessions/{s}", NOT_THERE),
+    "webchat.session in the trash": ("GET", "/sessions/{gone}", NOT_THERE),
     "webchat.session earlier": ("GET", "/sessions/{s}?before={a}", NOT_THERE),
     "webchat.session at": ("GET", "/sessions/{s}?at={a}", NOT_THERE),
     "webchat.reply": ("GET", "/sessions/{s}/reply", NOT_THERE),

@@ -349,7 +349,7 @@ def test_what_was_sent_to_a_session_that_is_gone_goes_into_a_new_one(chat):
     gone = chat.page.url
     chat.page.request.post(f"{gone}/delete", headers={"Accept": "application/json"})
     chat.ask("one")
-    expect(chat.problem).to_contain_text("not found")
+    expect(chat.problem).to_contain_text("“hello” has been deleted")
     chat.field.press_sequentially(" and two")
     chat.problem.locator("form[data-htmx-powered]").wait_for()
     chat.problem.get_by_role("button", name="New session").click()

@@ -82,6 +82,11 @@ class WebChatSessionStore:
         session = self.sessions.get(session_id)
         return None if session is None or session.owner != owner or session.deleted_at else session
 
+    def deleted(self, session_id: str, owner: str | None = None) -> WebChatSession | None:
+        """The session in the person's trash, or None."""
+        session = self.sessions.get(session_id)
+        return session if session and session.owner == owner and session.deleted_at else None
+
     def made_with(self, key: str, owner: str | None = None) -> WebChatSession | None:
         """The session that was created with this key, or None."""
         session_id = self.sessions.with_key(owner, key)

@@ -98,6 +98,8 @@ TEXTS = {
     415: "This type of content is not supported.",
     429: "Too many requests. Wait a moment, then try again.",
 }
+NOT_FOUND = "This session was not found. It may have been deleted, or have been a temporary chat."
+DELETED = "“{}” has been deleted, and is in the trash."
 GONE = "This temporary chat has ended. Your next message starts another temporary chat."
 REFUSED_BY_HOST = {400, 401, 403, 429, 503}
 """Statuses with which a host application may refuse our forms, for example because a sign-in or a token has expired."""
@@ -153,15 +155,16 @@ def _too_large() -> str:
 
 def _page(error: Exception, text: str, status: int, face: Face) -> str:
     session_id = (request.view_args or {}).get("session_id")
-    gone, draft, had_files = _is_of_gone_chat(error), *(_given_back(error))
+    gone, (draft, had_files) = _is_of_gone_chat(error), _given_back(error)
     if gone and face is Face.FRAGMENT:
         return str(pieces.welcome_partials(ended=str(session_id), unsent=bool(draft or had_files)))
     context: dict[str, object] = {
-        "text": GONE if gone else text,
+        "text": text,
         "status": status,
         "ended": isinstance(error, SessionEnded),
         "gone": gone,
-        "session_id": session_id if status != 404 else None,
+        **_place(session_id, status),
+        **(_missing(session_id, gone=gone) if isinstance(error, SessionNotFound) else {}),
         "draft": draft,
         "had_files": had_files,
         "in_chat": status == 404 and face is Face.FRAGMENT and _is_for_chat(session_id),
@@ -183,6 +186,23 @@ def _current_controls(error: Exception, session_id: str | None) -> str:
         return ""
     session = manager().reader.find(session_id, owner())
     return str(pieces.controls_partial(session)) if session else ""
+
+
+def _missing(session_id: str | None, *, gone: bool) -> dict[str, object]:
+    """The text about the missing session of this address, and whether it is in the person's trash."""
+    session = manager().store.deleted(session_id, owner()) if session_id and not gone else None
+    if session:
+        return {"text": DELETED.format(session.description), "deleted": True}
+    return {"text": GONE if gone else NOT_FOUND}
+
+
+def _place(session_id: str | None, status: int) -> dict[str, object]:
+    """Where the error page leads back to: a session, the list of sessions, or neither."""
+    is_below_list = (request.script_root + request.path).startswith(f"{link('sessions')}/")
+    return {
+        "session_id": session_id if status != 404 else None,
+        "is_of_list": is_below_list and not session_id,
+    }
 
 
 
