@@ -416,12 +416,12 @@
     place.replaceChildren(box);
     return box;
   };
-  // People sign in in another tab, so text and files stay here. When the stream is back, so is the chat.
+  // People sign in in another tab, so text and files stay here.
   const tellSignedOut = (place, source) => {
-    if (place.querySelector(".signed-out")) return;
+    if (place.querySelector(".until-live")) return;
     const link = Object.assign(document.createElement("a"), { href: location.href, target: "_blank", className: "button small", textContent: "Sign in" });
     const then = source.matches?.("form") ? "Nothing you wrote is lost: sign in, then send it again." : "Sign in to continue.";
-    tell(place, `You have been signed out. ${then}`, "signed-out", link);
+    tell(place, `You have been signed out. ${then}`, "until-live", link);
   };
   // Appends what is new of a growing answer to the node that grows; see webchat/render/growth.py.
   const parser = document.createElement("template");
@@ -462,14 +462,13 @@
     // The whole answer may be here already, with what a form brought.
     if (!$(id)?.closest("[aria-busy]")) return;
     const isAtEnd = following && root.scrollTop === followedTo;
-    // Something else, such as a translator, has changed the page: a new stream begins with the whole answer.
+    // A translator, say, has changed the page: a new stream begins with the whole answer.
     try { grow($(id), ...growth); } catch { again(); }
     if (isAtEnd) toEnd();
   });
 
-  document.addEventListener("htmx:sse:after:connection", () => {
-    for (const box of document.querySelectorAll(".signed-out")) box.remove();
-  });
+  const dropLost = () => { for (const box of document.querySelectorAll(".until-live")) box.remove(); };
+  document.addEventListener("htmx:sse:after:connection", dropLost);
 
   // A request that failed is reported where its answer would be, at once; why it failed may follow. The text stays.
   document.addEventListener("htmx:error", async ({ target: source, detail }) => {

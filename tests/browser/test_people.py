@@ -80,3 +80,4 @@ def test_who_is_disabled_before_the_stream_is_open_is_told_so_too(chat, people):
     expect(chat.problem).to_contain_text(GONE)
     people("enable", "ada")
     chat.answered()  # the page is live again
+    expect(chat.problem).to_be_empty()

@@ -134,18 +134,28 @@ def test_a_stream_that_gets_the_sign_in_says_so_until_it_is_back(chat, host, way
     expect(chat.page.locator("#reconnecting")).to_be_hidden()
 
 
-def test_who_is_signed_in_again_is_not_told_late_of_having_been_out(chat, host):
+@pytest.mark.parametrize("refused", ["a later one", "the first one"])
+def test_who_is_signed_in_again_is_not_told_late_of_having_been_out(chat, host, refused):
+    """A page whose stream was refused, later or from the beginning, and that is slow to find out why."""
     asked, goes_on, answered = threading.Event(), threading.Event(), threading.Event()
 
-    def slowly() -> Response:
+    def slowly() -> Response | None:
         if request.method == "HEAD":  # with which the page finds out who responds in place of the chat
             asked.set()
             goes_on.wait(60)
+        elif not request.path.endswith("/events"):
+            return None
         return redirect("https://sign-in.example/")
 
+    address = chat.page.url
+    if refused == "the first one":
+        chat.page.goto("about:blank")
     host.refuse, host.is_signed_in = slowly, False
     chat.page.on("requestfinished", lambda about: answered.set() if about.method == "HEAD" else None)
-    chat.page.evaluate("dispatchEvent(new Event('online'))")
+    if refused == "the first one":
+        chat.page.goto(address)
+    else:
+        chat.page.evaluate("dispatchEvent(new Event('online'))")
     assert asked.wait(60)
     host.is_signed_in = True
     chat.page.request.post(f"{chat.page.url}/messages", form={"message": "from elsewhere"})

@@ -163,6 +163,7 @@ def _page(error: Exception, text: str, status: int, face: Face) -> str:
         "status": status,
         "ended": isinstance(error, SessionEnded),
         "gone": gone,
+        "until_live": _lasts_until_live(error),
         **_place(session_id, status),
         **(_missing(session_id, gone=gone) if isinstance(error, SessionNotFound) else {}),
         "draft": draft,
@@ -205,6 +206,10 @@ def _place(session_id: str | None, status: int) -> dict[str, object]:
     }
 
 
+def _lasts_until_live(error: Exception) -> bool:
+    """Whether this is over once the page's stream is open again, or its next poll is answered."""
+    is_regular = (request.endpoint or "").endswith((".events", "settings.models", ".import_progress"))
+    return isinstance(error, NotAllowed | NotSignedIn) or is_regular
 
 
 def _is_of_gone_chat(error: Exception) -> bool:
