@@ -470,8 +470,18 @@
   const dropLost = () => { for (const box of document.querySelectorAll(".until-live")) box.remove(); };
   document.addEventListener("htmx:sse:after:connection", dropLost);
 
-  // A request that failed is reported where its answer would be, at once; why it failed may follow. The text stays.
-  document.addEventListener("htmx:error", async ({ target: source, detail }) => {
+  // A form that fails once another session is shown says nothing: its text is a draft of its own session.
+  document.addEventListener("htmx:before:request", ({ detail }) => { detail.ctx.began = draftName(); });
+  const isOfAnother = (ctx) => ctx?.sourceElement?.isConnected === false && ctx.began !== draftName();
+
+  // A failed request is reported where its answer would be, at once; the reason may follow.
+  document.addEventListener("htmx:error", async (event) => {
+    const { target, detail } = event;
+    if (target.id === "stream") return streamLost(event);
+    const source = detail.ctx?.sourceElement ?? target;
+    if (isOfAnother(detail.ctx)) return;
+    keepChange(source);
+    takeReturned();
     const isMessage = source.matches?.(".field");
     const place = source.closest && problemOf(source);
     if (!place || (isMessage && isShown(source.elements.key.value))) return;
@@ -485,14 +495,14 @@
     // It may have been asked again by now.
     if (!answerer || (box && !box.isConnected)) return;
     if (isSignIn(answerer)) {
-      // Going back in the history requests a whole page: the browser loads it, as it would without htmx.
+      // Going back in the history requests a whole page, which the browser loads.
       if (source === document.body) location.reload(); else tellSignedOut(place, source);
     } else if (answerer.status < 500) {
       fail(`This was refused before it reached the chat (${answerer.status}).`);
     }
   });
 
-  // A screen reader announces the end of an answer once, not its words, and new notes.
+  // A screen reader announces new notes, and once the end of an answer.
   let told = "";
   const finished = new Set();
   const announce = (quietly) => {
@@ -519,7 +529,7 @@
     if (waiting > before) say("Queued: your message is sent when the answer ends");
   };
 
-  // A question is announced once, with a notification, if allowed, when the page is out of sight.
+  // A question is announced once; out of sight, with a notification if allowed.
   const asked = new Set();
   const notify = ({ id, title }) => {
     if (asked.has(id) || window.Notification?.permission !== "granted") return;
@@ -537,7 +547,7 @@
       asked.add(id);
     }
   };
-  // Out of sight a page has no stream: while an answer is on its way, it asks from time to time whether there is a question.
+  // Out of sight a page has no stream: during an answer it asks from time to time whether there is a question.
   setInterval(async () => {
     const { url } = $("chatArea")?.dataset ?? {};
     if (!document.hidden || !url || !answering()) return;
@@ -560,15 +570,16 @@
   };
 
   // A lost stream is reported quietly; htmx retries, and the stream continues where it was.
-  const lost = (is) => { const line = $("reconnecting"); if (line && line.hidden === is) { line.hidden = !is; say(is ? line.textContent : ""); } };
-  document.addEventListener("htmx:sse:error", async ({ target, detail }) => {
+  const lost = (is) => { const line = $("reconnecting"); if (line && line.hidden === is) { line.hidden = !is; say(is ? line.textContent : ""); if (!is) line.textContent = "Reconnecting …"; } };
+  const streamLost = async ({ target, detail }) => {
     lost(true);
     // The chat's own sign-in has a status; other refusals do not concern signing in.
     const answerer = detail.status ? null : await answererOf(detail.error);
     const isOut = answerer ? isSignIn(answerer) : detail.status === 401;
     // The stream may be back by now.
     if (isOut && $("problem") && !$("reconnecting").hidden) tellSignedOut($("problem"), target);
-  });
+  };
+  document.addEventListener("htmx:sse:error", streamLost);
 
   // A connection can die without a word: after sleep, or in another network. The server is never silent for this long.
   const SILENCE = 40_000;
@@ -633,7 +644,7 @@
   document.addEventListener("htmx:before:request", (event) => {
     const field = event.target.matches?.("form.field") && $("messageInput");
     if (!field) return;
-    sending = { field, text: field.value, files: [...$("files").files] };
+    sending = { field, ctx: event.detail.ctx, text: field.value, files: [...$("files").files] };
     keepDraft(field.value);
   });
   document.addEventListener("submit", (event) => {
@@ -686,10 +697,10 @@
   document.addEventListener("htmx:before:swap", (event) => {
     const { sourceElement, response } = event.detail.ctx;
     if (!sourceElement?.matches || !response) return;
-    const id = sourceElement.closest("article")?.id;
-    if (response.status >= 400) {
-      if (id && sourceElement.matches(".edit")) changes.set(id, sourceElement.elements.message.value);
-    } else if (sourceElement.matches(".edit a")) changes.delete(id);
+    if (isOfAnother(event.detail.ctx)) event.preventDefault();
+    else if (response.status >= 400) keepChange(sourceElement);
+    else if (sourceElement.matches("[hx-trigger^=every]")) dropLost();
+    else if (sourceElement.matches(".edit a")) changes.delete(sourceElement.closest("article")?.id);
     else if (sourceElement.matches(".field[hx-target], .examples form, .inline[action$=sessions]")) takeLeft();
   });
   document.addEventListener("htmx:after:swap", (event) => {
@@ -699,7 +710,7 @@
     bringLeft($("messageInput"));
   });
   document.addEventListener("htmx:finally:request", (event) => {
-    if (event.detail.ctx.sourceElement !== sending?.field.form) return;
+    if (event.detail.ctx !== sending?.ctx) return;
     sending = null;
     dropSent();
   });
@@ -707,6 +718,7 @@
   // A message that is taken back goes into the field, before what is there; so does a change that came too late.
   let taken = new Map();
   const changes = new Map();
+  const keepChange = (form) => { if (form.matches?.("article .edit")) changes.set(form.closest("article").id, form.elements.message.value); };
   document.addEventListener("input", ({ target }) => {
     if (target.closest("article .edit")) changes.set(target.closest("article").id, target.value);
   });

@@ -78,7 +78,9 @@ def test_it_can_be_changed_where_it_stands(chat):
     expect(waiting(chat).locator(".waiting-text")).to_have_text(["changed", "third", "from elsewhere"])
 
 
-def test_a_change_that_was_not_saved_comes_into_the_field_when_the_message_is_sent(serve_model, visit, model, gates):
+@pytest.fixture
+def changing(serve_model, visit, model, gates) -> ChatPage:
+    """During an answer, a queued message is being changed; the answer ends with the gate."""
     model.script(sends("half", gates[0], ended(), DONE), says("Second."))
     chat = visit(serve_model())
     chat.ask("one")
@@ -87,11 +89,44 @@ def test_a_change_that_was_not_saved_comes_into_the_field_when_the_message_is_se
     waiting(chat).get_by_text("Edit").click()
     waiting(chat).get_by_role("textbox").fill("changed, but")
     chat.field.fill("typed")
+    return chat
+
+
+def test_a_change_that_was_not_saved_comes_into_the_field_when_the_message_is_sent(changing, gates):
+    chat = changing
     gates[0].set()
     expect(chat.page.get_by_text("Second.")).to_be_visible()
     assert chat.texts()[2] == "second"
     expect(chat.field).to_have_value("changed, but\n\ntyped")
     chat.page.reload()
+    expect(chat.field).to_have_value("changed, but\n\ntyped")
+
+
+@pytest.mark.parametrize(
+    ("answer", "when", "why"),
+    [
+        ("refused", "sent", "it has been sent or taken back"),
+        ("lost", "waiting", "did not answer"),
+        ("lost", "sent", "did not answer"),
+        ("lost", "answered", "did not answer"),
+    ],
+)
+def test_a_change_that_comes_too_late_goes_into_the_field_also_if_its_form_is_gone(changing, gates, answer, when, why):
+    chat, held = changing, []
+    chat.page.route(lambda url: "/queue/" in url, lambda route: held.append(route))
+    waiting(chat).get_by_role("button", name="Save").click()
+    chat.wait_for(held)
+    if when != "waiting":
+        gates[0].set()
+        expect(waiting(chat)).to_have_count(0)
+    if when == "answered":
+        expect(chat.page.get_by_text("Second.")).to_be_visible()
+        chat.answered()
+        chat.page.locator("#stream").evaluate("stream => stream.remove()")  # no news comes that would bring it
+    held[0].abort() if answer == "lost" else held[0].continue_()
+    expect(chat.problem).to_contain_text(why)
+    gates[0].set()
+    expect(chat.page.get_by_text("Second.")).to_be_visible()
     expect(chat.field).to_have_value("changed, but\n\ntyped")
 
 

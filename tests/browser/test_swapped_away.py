@@ -1,4 +1,4 @@
-"""A button that is swapped away while it is being pressed still has its effect."""
+"""A button that is swapped away while it is being pressed still has its effect; a form, also while it is being sent."""
 
 from __future__ import annotations
 
@@ -58,3 +58,40 @@ def test_what_stays_is_clicked_once(chat):
     chat.page.mouse.up()
     expect(chat.note).to_be_visible()
     assert len(posts) == 1
+
+
+def test_why_a_form_was_refused_is_said_also_if_another_stands_in_its_place(serve, visit):
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0", "--max-messages-per-minute", "1"))
+    chat.asked("hello")
+    held = []
+    chat.page.route(lambda url: url.endswith("/messages"), lambda route: held.append(route))
+    chat.ask("still mine")
+    chat.wait_for(held)
+    chat.page.evaluate(CHAT_ANEW)
+    held[0].continue_()
+    expect(chat.problem).to_contain_text("Try again in")
+    expect(chat.field).to_have_value("still mine")
+    expect(chat.messages).to_have_count(2)
+
+
+@pytest.mark.parametrize("how", ["refused", "unanswered"])
+def test_why_a_form_of_another_session_failed_is_not_said_in_this_one(serve, visit, how):
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0", "--max-messages-per-minute", "1"))
+    chat.asked("hello")
+    held = []
+    chat.page.route(lambda url: url.endswith("/messages"), lambda route: held.append(route))
+    chat.ask("still mine")
+    chat.wait_for(held)
+    chat.new_session()
+    expect(chat.field).to_have_value("")
+    with chat.page.expect_event("requestfinished" if how == "refused" else "requestfailed"):
+        if how == "refused":
+            held[0].continue_()
+        else:
+            held[0].abort()
+    chat.page.evaluate("new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown)))")
+    expect(chat.problem).to_be_empty()
+    expect(chat.field).to_have_value("")
+    chat.open_sessions()
+    chat.rows.filter(has_text="hello").click()
+    expect(chat.field).to_have_value("still mine")

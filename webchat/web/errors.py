@@ -50,7 +50,7 @@ from webchat.reference import ERROR
 from webchat.web import pieces
 from webchat.web.context import link, manager, owner
 from webchat.web.faces import Face, error_fields, json_answer, wanted_face
-from webchat.web.htmx import page_address
+from webchat.web.htmx import page_address, shown_as_problem
 from webchat.web.security import is_same_site, mark_as_ours
 from webchat.web.templates import render_template
 
@@ -120,6 +120,7 @@ def handle(error: Exception) -> Response:
         response = Response(text + "\n", status, mimetype="text/plain")
     else:
         response = Response(_page(error, text, status, face), status, mimetype="text/html")
+        response = shown_as_problem(response) if face is Face.FRAGMENT else response
     response.headers.extend(headers)
     return response
 

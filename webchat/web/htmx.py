@@ -58,6 +58,15 @@ def streamed(parts: Iterator[str]) -> Response:
     return Response(stream_with_context(parts), mimetype="text/html", headers={"X-Accel-Buffering": "no"})
 
 
+def shown_as_problem(response: Response) -> Response:
+    """Have the page show this error also if the form that was sent has been swapped away.
+
+    Otherwise htmx drops it with the form. As long as the form is there, its `hx-status` says where it is shown.
+    """
+    response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#problem", "innerHTML"
+    return response
+
+
 def reload_page(response: BaseResponse) -> BaseResponse:
     """Make the browser reload the page, for changes that a swap cannot make."""
     response.status_code = 200
