@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 
 import pytest
 from bs4 import BeautifulSoup
@@ -271,6 +272,17 @@ def test_times_are_in_the_zone_that_the_browser_tells(client, page, manager):
         assert shown == (moment.astimezone(UTC) + timedelta(hours=hours)).strftime("%H:%M")
 
 
+def test_a_message_of_another_day_has_its_date(client, page, manager):
+    session_id = talk(manager, "hello")
+    client.set_cookie("webchat-timezone", "UTC")
+    made = manager.conversation(session_id).messages[0].created_at[:10]
+    exported = client.get(f"/sessions/{session_id}/export?format=jsonl").text.replace(session_id, "long-ago")
+    file = BytesIO(exported.replace(made, "2020-03-07").encode())
+    client.post("/sessions/import", data={"file": (file, "chat.jsonl")})
+    times = [message.article.select_one("time").get_text() for message in page("/sessions/long-ago").messages]
+    assert all(re.fullmatch(r"7 Mar 2020, \d\d:\d\d", each) for each in times)
+
+
 # Titles
 
 
@@ -376,6 +388,17 @@ def test_the_list_is_grouped_by_day(client, page, manager):
         ("Previous 7 days", ["at 2", "at 7"]),
         ("Older", ["at 8", "at 400"]),
     ]
+
+
+def test_outside_the_days_a_row_has_its_date_or_the_time_of_today(client, page, manager):
+    remembered(manager, 0, 1, 800)
+    client.set_cookie("webchat-timezone", "UTC")
+    manager.housekeeping.pin([f"s{number}" for number in range(3)], pinned=True)
+    before = datetime.now(UTC) - timedelta(days=800)
+    times = [time.get_text() for time in page("/sessions").soup.select(".row time")]
+    assert re.fullmatch(r"12:\d\d", times[0])
+    assert re.fullmatch(r"\d+ [A-Z][a-z]{2}( \d{4})?", times[1])
+    assert times[2] == before.strftime("%-d %b %Y")
 
 
 def test_a_session_with_an_odd_time_is_listed_too(client, page, manager):

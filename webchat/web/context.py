@@ -251,6 +251,14 @@ def local_time(iso: str) -> datetime | None:
         return None
 
 
+def day_of(moment: datetime) -> str:
+    """The date of a reader's local time, with its year if that is not the current one; "" for today."""
+    now = local_time(manager().now()) or moment
+    if moment.date() == now.date():
+        return ""
+    return moment.strftime("%-d %b" if moment.year == now.year else "%-d %b %Y")
+
+
 def _timezone() -> tzinfo | None:
     try:
         return ZoneInfo(request.cookies.get(TIMEZONE_COOKIE, ""))

@@ -12,7 +12,7 @@ from flask import g, request, url_for
 from jinja2 import Environment, FileSystemLoader, PrefixLoader
 
 from webchat.chat.message import new_message_id
-from webchat.web.context import chat_of, hint_version, link, local_time, resources, static_link
+from webchat.web.context import chat_of, day_of, hint_version, link, local_time, resources, static_link
 from webchat.web.habits import habits
 from webchat.web.new_session import known_folders, short_folder
 from webchat.web.saved_prompts import commands
@@ -34,6 +34,7 @@ def environment() -> Environment:
         "url_for": url_for,
         "webchat_chat": chat_of,
         "webchat_commands": commands,
+        "webchat_day": day_of,
         "webchat_habits": habits,
         "webchat_hint_version": hint_version,
         "webchat_known_folders": known_folders,
