@@ -167,3 +167,27 @@ def test_the_focus_stays_where_another_answer_arrives_in_the_middle_of_a_swap(se
     chat.page.keyboard.press("Enter")
     expect(chat.page.locator("#controlsSaved")).to_have_text("late")
     expect(options).to_be_focused()
+
+
+RING = """focused => {
+  const { left, right, top, bottom } = focused.getBoundingClientRect();
+  const offset = parseFloat(getComputedStyle(focused).outlineOffset) + 1;
+  const middle = (left + right) / 2;
+  return [top - offset, bottom + offset].every((y) => focused.contains(document.elementFromPoint(middle, y)));
+}"""
+"""Whether the upper and the lower edge of an element's focus ring are on itself, where nothing covers them."""
+
+
+def test_nothing_covers_the_ring_of_a_row_or_of_code(serve_model, model, visit):
+    model.script(says(f"```\n{'code ' * 100}\n```"))
+    chat = visit(serve_model())
+    chat.asked("hello")
+    code = chat.answer.locator("pre")
+    code.focus()
+    expect(code).to_be_focused()
+    assert code.evaluate(RING)
+    chat.page.keyboard.press("Control+k")
+    expect(chat.rows.first).to_be_visible()
+    chat.page.keyboard.press("Tab")
+    expect(chat.rows.first).to_be_focused()
+    assert chat.rows.first.evaluate(RING)
