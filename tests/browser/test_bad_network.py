@@ -71,6 +71,8 @@ def test_a_silent_network_is_noticed_and_said(network, ask, visit, gates):
     expect(chat.page.locator("#reconnecting")).to_be_hidden()
     chat.page.clock.fast_forward(46_000)
     expect(chat.page.locator("#reconnecting")).to_be_visible()
+    said, field = (chat.page.locator(name).bounding_box() for name in ("#reconnecting", "#messageForm"))
+    assert said["x"] + said["width"] == field["x"] + field["width"]
     network.silent.clear()
     chat.page.clock.run_for(2_000)
     assert_whole(chat)

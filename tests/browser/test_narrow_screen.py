@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.past import sessions_from_before
+from tests.other_programs import Programs, claude_rows, codex_rows
 from tests.scripted_server import delta, ended, refuses, says, sends
 
 pytestmark = pytest.mark.browser
@@ -188,3 +189,54 @@ def test_the_header_fits_with_a_long_name(serve, visit, home):
     chat = visit(serve("--backend", "mock", "--title", "The assistant of our whole department"), **PHONE)
     fits(chat)
     expect(chat.sessions_button).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize("width", [1200, 700])
+def test_a_long_title_leaves_room_for_the_name(serve, visit, home, width):
+    sessions_from_before(home, "many words " * 25)
+    chat = visit(serve("--backend", "mock"), viewport={"width": width, "height": 800}).ready()
+    name = chat.page.locator("a.home")
+    assert name.evaluate("name => name.scrollWidth <= name.clientWidth")
+    expect(chat.page.locator("#badge .name")).to_be_in_viewport()
+    expect(chat.page.get_by_role("link", name="Settings")).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize("height", [400, 300])
+def test_a_rows_menu_is_whole_on_a_magnified_page(serve, visit, home, height):
+    """A window of 1200 by 800 pixels at 200 %, and a lower one."""
+    sessions_from_before(home, *(f"title {number}" for number in range(8)))
+    chat = visit(serve("--backend", "mock"), viewport={"width": 600, "height": height}).ready()
+    chat.open_sessions()
+    for row in (chat.panel.locator("li").first, chat.panel.locator("li").nth(3)):
+        row.locator(".manage").press("Enter")
+        for name in ("Rename", "Delete"):
+            item = chat.page.get_by_role("menu").get_by_role("menuitem", name=name)
+            item.focus()
+            expect(item).to_be_in_viewport(ratio=1)
+        chat.page.keyboard.press("Escape")
+
+
+def test_chips_in_two_lines_do_not_touch(serve, visit, home, tmp_path, monkeypatch):
+    programs = Programs(tmp_path)
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(programs.claude))
+    monkeypatch.setenv("CODEX_HOME", str(programs.codex))
+    programs.claude_session(claude_rows(programs))
+    programs.codex_session(codex_rows(programs))
+    sessions_from_before(home, "ours")
+    chat = visit(serve("--backend", "mock"), "/sessions", **{**PHONE, "viewport": {"width": 250, "height": 844}})
+    boxes = [chip.bounding_box() for chip in chat.page.locator(".chip").all()]
+    tops = sorted({box["y"] for box in boxes})
+    assert len(tops) > 1
+    assert tops[1] - tops[0] >= boxes[0]["height"] + 4
+
+
+def test_what_stands_in_a_row_is_alike(serve, visit, home):
+    sessions_from_before(home, "apples")
+    chat = visit(serve("--backend", "mock"), "/sessions", **PHONE)
+    chat.page.get_by_text("Delete all").click()
+    tops = [button.bounding_box()["y"] for button in chat.page.locator("#several > button, #several summary").all()]
+    assert len(set(tops)) == 1
+    chat.page.locator("a.manage").click()
+    buttons = chat.page.locator(".choices").get_by_role("link").or_(chat.page.locator(".choices button"))
+    expect(buttons).to_have_count(6)
+    assert {button.bounding_box()["height"] for button in buttons.all()} == {44}
