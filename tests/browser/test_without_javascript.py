@@ -36,6 +36,19 @@ def test_a_message_is_sent_and_its_answer_streams_in_its_frame(serve_model, mode
     expect(chat.page).to_have_title("count · Amplifier")
 
 
+def test_the_frame_shows_the_end_of_a_growing_answer(serve_model, model, visit, gates):
+    lines = [f"line {number}\n" for number in range(80)]
+    model.script(sends(*lines[:40], gates[0], *lines[40:], ended()))
+    chat = visit(serve_model(), **OFF)
+    send(chat, "count")
+    frame = chat.page.frame_locator("iframe.reply-frame")
+    text = frame.locator(".plain")
+    expect(text).to_contain_text("line 39")
+    assert text.evaluate("text => text.getBoundingClientRect().bottom <= innerHeight")
+    gates[0].set()
+    expect(frame.get_by_role("link", name="The answer is complete")).to_be_in_viewport()
+
+
 def test_an_answer_is_stopped_by_its_form(serve_model, model, visit, gates):
     model.script(sends("w1 w2", gates[0], ended()), sends("w3", gates[1], ended()))
     chat = visit(serve_model(), **OFF)

@@ -47,6 +47,16 @@ def test_a_message_is_sent_and_its_answer_streams_in_its_frame(serve_model, mode
     assert tab.texts() == ["count", "One <two> three."]
 
 
+def test_the_frame_shows_the_end_of_a_growing_answer(serve_model, model, visit, gates):
+    model.script(sends("line\n" * 40, "so far", gates[0], ended()))
+    tab = visit(serve_model())
+    send(tab, "write")
+    end = f"{FRAME_DOCUMENT}.querySelector('.plain').getBoundingClientRect().bottom"
+    tab.until(f"{FRAME}.includes('so far') && {end} <= {FRAME_DOCUMENT}.defaultView.innerHeight")
+    gates[0].set()
+    tab.until(f"{FRAME}.includes('The answer is complete')")
+
+
 def test_an_answer_is_stopped_and_asked_again_by_forms(serve_model, model, visit, gates):
     model.script(sends("so far", gates[0], " and on", ended()), sends("again", ended()))
     tab = visit(serve_model())
