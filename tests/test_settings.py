@@ -891,6 +891,16 @@ def test_where_others_can_read_what_is_saved_no_key_is(shared, given, variable):
     assert config.read_saved(shared)["base_url"] == "http://127.0.0.1:1/v1"
 
 
+def test_where_no_key_is_saved_the_page_says_where_to_set_it(start, database):
+    client = start(WEBCHAT_DATABASE=database)
+    page = shown(client)
+    for name, variable in (("api_key", "WEBCHAT_API_KEY"), ("header", "WEBCHAT_HEADER")):
+        assert f"Not saved here: set {variable} where the server is started." in field(page, name).parent.get_text()
+    refused = client.post(SETTINGS, data={"api_key": KEY})
+    assert (refused.status_code, KEY in refused.text) == (422, False)
+    assert "Set WEBCHAT_API_KEY" in Page(refused).problem
+
+
 # In this browser
 
 

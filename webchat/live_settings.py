@@ -129,6 +129,11 @@ class LiveSettings:
     def theme(self) -> str:
         return self.load()[0].theme
 
+    @property
+    def keeps_secrets(self) -> bool:
+        """Whether keys and headers can be saved: only if nobody else reads the saved settings."""
+        return self._documents.are_private
+
     def fixed_by(self, name: str) -> str:
         """What fixes a setting: a flag, a variable, the application; "" if it may be changed."""
         if self.own_backend and name not in BESIDE_THE_BACKEND:
@@ -171,7 +176,7 @@ class LiveSettings:
         Raises InvalidInput if these settings give no usable backend, or others could read a key; StorageError.
         Nothing has changed then.
         """
-        if not self._documents.are_private:
+        if not self.keeps_secrets:
             _require_no_secret(changes)
         with self._saving:
             settings = self.with_changes(changes)

@@ -60,6 +60,12 @@ class SettingsForm:
         """The names of the configured headers; their values are never shown."""
         return ", ".join(name for name, _ in self._settings.header)
 
+    def not_saved(self, name: str) -> str:
+        """Where to set a key or headers instead, if they cannot be saved here; else ""."""
+        if self._live.keeps_secrets:
+            return ""
+        return f"Not saved here: set {config.BY_NAME[name].key} where the server is started."
+
     @property
     def is_own_backend(self) -> bool:
         return self._live.own_backend
