@@ -44,6 +44,19 @@ def test_an_import_shows_its_progress_and_is_cancelled(chosen, home):
     expect(page.get_by_text(re.compile(r"^c\d+$")).first).to_be_visible()
 
 
+def test_the_progress_is_followed_also_after_a_failed_request(chosen, home):
+    page = chosen(400)
+    with held_up(home):
+        page.get_by_role("button", name="Import", exact=True).click()
+        expect(page.locator("#importProgress")).to_contain_text("Importing: 0 sessions so far")
+        with page.expect_event("requestfailed", lambda request: "/import/" in request.url):
+            page.route("**/sessions/import/*", lambda route: route.abort(), times=1)
+        with page.expect_response(re.compile("/sessions/import/")) as polled:
+            pass
+        assert polled.value.ok
+    expect(page.locator("#import")).to_contain_text("400 sessions imported.")
+
+
 def test_an_import_says_on_the_page_what_came(chosen):
     page = chosen(3)
     page.get_by_role("button", name="Import", exact=True).click()
