@@ -162,7 +162,7 @@ def test_the_dropdown_while_it_is_searched_and_tidied(serve, visit, home):
     assert complaints(chat) == []
     chat.page.get_by_role("searchbox").fill("")
     expect(chat.rows).to_have_count(3)
-    manage = chat.page.get_by_role("button", name="Rename, sort or delete pears")
+    manage = chat.page.get_by_role("button", name="Rename, pin, archive or delete pears")
     manage.click()
     expect(chat.page.get_by_role("menuitem", name="Rename")).to_be_focused()
     assert complaints(chat) == []

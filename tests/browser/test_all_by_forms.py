@@ -74,7 +74,7 @@ def test_a_fork_is_a_session_of_its_own(chat):
 
 def manage(chat, title):
     follow(chat, "Sessions")
-    chat.page.get_by_role("link", name=f"Rename, sort or delete {title}").click()
+    chat.page.get_by_role("link", name=f"Rename, pin, archive or delete {title}").click()
 
 
 def test_a_session_is_renamed_pinned_archived_deleted_and_brought_back(chat):
@@ -89,7 +89,7 @@ def test_a_session_is_renamed_pinned_archived_deleted_and_brought_back(chat):
     press(chat, "Archive")
     expect(chat.rows).to_have_count(1)
     follow(chat, "Archive")
-    chat.page.get_by_role("link", name="Rename, sort or delete Fruit").click()
+    chat.page.get_by_role("link", name="Rename, pin, archive or delete Fruit").click()
     press(chat, "Unarchive")
     expect(chat.rows).to_have_count(2)
     manage(chat, "Fruit")

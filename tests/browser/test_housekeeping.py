@@ -31,7 +31,7 @@ def managed(chat, title):
 def opened(chat, title):
     row = chat.panel.locator("li", has_text=title)
     row.hover()
-    row.get_by_role("button", name="Rename, sort or delete").click()
+    row.get_by_role("button", name="Rename, pin, archive or delete").click()
 
 
 def renaming(chat, title):
@@ -122,7 +122,7 @@ def test_the_menu_of_a_row_opens_closes_and_never_shows_another_rows(chat):
     chat.page.keyboard.press("Escape")
     expect(menu).to_be_hidden()
     expect(chat.panel).to_be_visible()
-    button = chat.panel.locator("li", has_text="plums").get_by_role("button", name="Rename, sort or delete")
+    button = chat.panel.locator("li", has_text="plums").get_by_role("button", name="Rename, pin, archive or delete")
     expect(button).to_be_focused()
     button.click()
     expect(menu.get_by_role("menuitem")).to_have_count(7)

@@ -111,7 +111,7 @@ def test_the_focus_stays_where_something_was_done_with_a_session(serve, visit, h
     expect(chat.field).to_be_focused()
     chat.page.keyboard.press("Control+k")
     expect(chat.rows).to_have_count(3)
-    manage = chat.page.get_by_role("button", name="Rename, sort or delete apples")
+    manage = chat.page.get_by_role("button", name="Rename, pin, archive or delete apples")
     row = chat.rows.filter(has_text="apples")
 
     press(chat, manage)

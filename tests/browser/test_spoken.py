@@ -54,7 +54,7 @@ def test_notes_that_come_onto_the_page_are_told(serve, visit, home):
     chat.page.set_input_files("#files", [{"name": "notes.txt", "mimeType": "text/plain", "buffer": b"x"}])
     said(chat, "notes.txt")
     chat.open_sessions()
-    chat.page.get_by_role("button", name="Rename, sort or delete pears").click()
+    chat.page.get_by_role("button", name="Rename, pin, archive or delete pears").click()
     chat.page.get_by_role("menuitem", name="Delete").click()
     said(chat, "Session deleted.")
 
