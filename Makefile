@@ -64,12 +64,12 @@ $(BIN)/python:
 
 $(VENV)/.run: $(BIN)/python pyproject.toml
 	@echo "Installing …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[pdf]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[pdf,terminal]'
 	@touch $@
 
 $(VENV)/.run-local: $(BIN)/python pyproject.toml
 	@echo "Installing, with the embedded model's runtime …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,pdf]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,pdf,terminal]'
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml
