@@ -1,14 +1,18 @@
-"""The nginx configuration in docs/deploy.md, run by a real nginx in front of a real server."""
+"""The configurations in docs/deploy.md: nginx's, run by a real nginx in front of a real server, and systemd's."""
 
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 import time
+from textwrap import dedent
 
 import httpx
 import pytest
 
-from tests.nginx import block
+from tests.nginx import DOCS, block
 from tests.nginx import nginx as nginx
 
 TOKEN = "a-token-of-many-characters"
@@ -90,3 +94,28 @@ def test_nginx_signs_people_in(nginx, serve, browser):
     assert browser.get(f"{url}/sessions/{session_id}", auth=ada).status_code == 200
     assert browser.get(f"{url}/sessions/{session_id}", auth=bob).status_code == 404
     assert browser.get(f"{url}/", auth=bob, headers={"X-Remote-User": "ada"}).text.count("I am Ada") == 0
+
+
+def test_the_proxy_that_signs_people_in_names_prometheus(nginx, serve, browser):
+    pytest.importorskip("prometheus_client", reason="prometheus_client is not installed (webchat[metrics])")
+    server = serve("--backend", "mock", "--proxies", "1", "--auth-header", "X-Remote-User", "--metrics", "on")
+    config = block("nginx").replace('proxy_set_header X-Remote-User "";', block("nginx with people"))
+    beside = block("nginx with metrics")
+    each = beside.replace("/metrics {", "/metrics/1 {").replace("8000;", "8000/metrics;")
+    url = nginx(
+        config.replace("    location / {", f"{beside}{each}    location / {{"), server.url.removeprefix("http://")
+    )
+    for path in ("/metrics", "/metrics/1"):
+        assert "webchat_replies_in_flight 0.0" in browser.get(url + path).text
+    assert browser.get(f"{url}/sessions").status_code == 401
+
+
+def test_systemd_accepts_the_unit(tmp_path):
+    if not (analyze := shutil.which("systemd-analyze")):
+        pytest.skip("there is no systemd-analyze here")
+    unit = dedent(DOCS.partition("<!-- systemd -->")[2].partition("\n\nKeep secrets")[0])
+    assert "StateDirectoryMode=0700" in unit, "webchat doctor wants it"
+    file = tmp_path / "webchat.service"
+    file.write_text(unit.replace("/opt/webchat/bin/webchat", sys.executable))
+    said = subprocess.run([analyze, "verify", file], capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stderr) == (0, "")
