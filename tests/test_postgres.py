@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import io
 import json
+import os
+import re
 import shutil
 import signal
 import subprocess
@@ -43,6 +45,7 @@ from webchat.web.running_imports import BOUNDS
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (webchat[postgres])")
 HEADER = {"id": "answer", "parent": "m1", "started_at": "2026-01-01T00:00:00+00:00"}
 PATIENCE = 10
+DOCS = (Path(__file__).parent.parent / "docs" / "deploy.md").read_text("utf-8")
 
 
 @pytest.fixture
@@ -620,6 +623,28 @@ class TestTheAddress:
             connection.execute("UPDATE webchat.schema SET version = 99")
         with pytest.raises(InvalidInput, match="later version"):
             storage_at(database)
+
+    def test_a_backup_is_restored_as_the_documentation_says(self, database, postgres, tmp_path):
+        documented = dict(re.findall(r"<!-- (backup|restore) -->\n\n    (.*)\n", DOCS))
+        manager = WebChatSessionManager(MockBackend(), database)
+        made = manager.create_session().session_id
+        empty = f"restored_{database[-12:]}"
+        execute(postgres, f"CREATE DATABASE {empty}")
+        for name, address in (("backup", database), ("restore", postgres.url(empty))):
+            command = ["sh", "-c", documented[name]]
+            said = subprocess.run(
+                command,
+                env={**os.environ, "WEBCHAT_DATABASE": address},
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert (said.returncode, said.stderr) == (0, "")
+        manager.close()
+        with closing(WebChatSessionManager(MockBackend(), postgres.url(empty))) as restored:
+            assert [session.session_id for session in restored.list_sessions()] == [made]
+            assert restored.create_session().session_id != made
 
     def test_servers_that_start_at_once_make_the_tables_once(self, postgres):
         with psycopg.connect(postgres.url(), autocommit=True) as connection:
