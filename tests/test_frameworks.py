@@ -39,7 +39,7 @@ def each(*but):
     return pytest.mark.parametrize("framework", named or [pytest.param("none", marks=NONE_IS_INSTALLED)])
 
 
-NONE_IS_INSTALLED = pytest.mark.skip("none of these frameworks is installed: make test EXTRA=frameworks installs two")
+NONE_IS_INSTALLED = pytest.mark.skip("none of these frameworks is installed: make test EXTRA=frameworks installs them")
 
 
 @pytest.fixture
