@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.acp import agents_in
-from tests.backend_contract import BackendContract, Case
+from tests.backend_contract import BackendContract, Case, ModelContract
 from tests.scripted_server import SILENCE, ScriptedServer, sends
 from webchat.backends import MockBackend
 from webchat.backends.chat_model import ChatModelBackend
@@ -18,7 +18,7 @@ class TestMock(BackendContract):
         return Case(MockBackend(), MockBackend(delay=600.0))
 
 
-class TestFunction(BackendContract):
+class TestFunction(ModelContract):
     @pytest.fixture
     def case(self):
         asked = []
@@ -35,7 +35,7 @@ class TestFunction(BackendContract):
         return Case(ChatModelBackend(echo), ChatModelBackend(endless), lambda: asked[-1])
 
 
-class TestAsynchronousFunction(BackendContract):
+class TestAsynchronousFunction(ModelContract):
     @pytest.fixture
     def case(self):
         asked = []
@@ -52,7 +52,7 @@ class TestAsynchronousFunction(BackendContract):
         return Case(ChatModelBackend(echo), ChatModelBackend(endless), lambda: asked[-1])
 
 
-class TestOpenAI(BackendContract):
+class TestOpenAI(ModelContract):
     @pytest.fixture
     def case(self):
         with ScriptedServer() as server, ScriptedServer() as silent:
@@ -63,7 +63,7 @@ class TestOpenAI(BackendContract):
                 backend.close()
 
 
-class TestAcp(BackendContract):
+class TestAcp(ModelContract):
     @pytest.fixture
     def case(self, tmp_path, monkeypatch):
         (tmp_path / "work").mkdir()

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.backend_contract import BackendContract, Case
+from tests.backend_contract import Case, ModelContract
 from tests.reading import until
 from webchat.backends import Event
 from webchat.backends.chat_model import ChatModelBackend
@@ -99,7 +99,7 @@ def process_of(model):
     return psutil.Process(model.engine.attempt().ready.result(PATIENCE).pid)
 
 
-class TestContract(BackendContract):
+class TestContract(ModelContract):
     @pytest.fixture
     def case(self, stand_in, tmp_path):
         backends = [ChatModelBackend(stand_in(mode)) for mode in ("works", "endless")]
