@@ -22,11 +22,11 @@ run: $(VENV)/.run$(subst [,-,$(subst ],,$(EXTRAS))) ## Install and serve the cha
 	@$(BIN)/webchat serve $(if $(BACKEND),--backend $(BACKEND)) $(ARGS)
 
 test: $(VENV)/.dev $(if $(EXTRA),$(VENV)/.extra-$(EXTRA)) ## Install what is needed and run every test; ARGS="-k resume" picks some, EXTRA=frameworks adds agents
-	@$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal $(ARGS)
 
 soak: $(VENV)/.dev ## Use it in all ways while all kinds of things fail, for MINUTES=30, then flood it and kill it while it answers
 	@$(BIN)/python -m bench.soak $(MINUTES)
-	@$(BIN)/python -m pytest tests/test_server_faults.py tests/test_kills.py tests/test_acp_kills.py tests/test_two_servers.py --outage 60 --flood 20 --kills $(shell expr $(MINUTES) \* 7) --lateness 0.25 --timeout 1200 $(ARGS)
+	@$(BIN)/python -m pytest tests/test_server_faults.py tests/test_kills.py tests/test_acp_kills.py tests/test_two_servers.py --outage 60 --flood 20 --people 2000 --kills $(shell expr $(MINUTES) \* 7) --lateness 0.25 --timeout 1200 $(ARGS)
 
 bench: $(VENV)/.dev ## Measure against the budgets; ARGS="users list" measures some, ARGS=--only-fixed what no machine changes
 	@$(BIN)/python -m bench $(ARGS)

@@ -82,8 +82,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--flood",
         type=float,
         default=2,
-        help="for how many seconds it gets 100 posts a second; 25 people come with each",
+        help="for how many seconds it gets 100 posts a second",
     )
+    parser.addoption("--people", type=int, default=50, help="how many people write to two servers at once")
     # Here what was shown must be kept. How soon it is shown and written is measured by `make soak`, which gives less.
     parser.addoption("--lateness", type=float, default=10, help="seconds of an answer that a kill may cost at most")
     parser.addoption("--outage", type=float, default=12, help="for how many seconds a database is away")

@@ -58,7 +58,12 @@ class Preloaded:
             [sys.executable, "-m", "tests.preloaded", self._address], cwd=ROOT, env=env, stdout=subprocess.PIPE
         )
         assert self._process.stdout is not None
-        assert self._process.stdout.readline() == b"ready\n"
+        told = self._process.stdout.readline()
+        if told != b"ready\n":  # its traceback is among the errors of this process
+            self.close()
+            raise RuntimeError(
+                f"the process that loads the program said {told!r}, with status {self._process.returncode}"
+            )
 
     def start(
         self,

@@ -114,6 +114,8 @@ class Typing:
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
+        self._reader.join(timeout=30)
+        assert not self._reader.is_alive(), "it would go on to read whatever has the terminal's number next"
         os.close(self._master)
 
 

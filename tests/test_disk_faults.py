@@ -389,7 +389,7 @@ class TestSlow:
         monkeypatch.setattr(os, "fsync", slow)
         with ThreadPoolExecutor(1) as pool:
             url = f"/sessions/{session_id}/messages"
-            posting = pool.submit(app.test_client().post, url, data={"message": "two"}, headers=HTMX)
+            posting = pool.submit(app.test_client().post, url, data={"message": "two"}, headers=HTMX, buffered=True)
             assert waiting.wait(10)
             for page in (*PAGES, f"/sessions/{session_id}", f"/sessions/{other}"):
                 assert client.get(page).status_code == 200

@@ -13,6 +13,7 @@ from webchat import create_app
 from webchat.chat.message import Message
 from webchat.errors import BackendUnavailable, NothingSaid, SessionEnded
 from webchat.manager import WebChatSessionManager
+from webchat.replies import supervisor
 from webchat.web.hosting import UNKNOWN as MOST_AT_ONCE
 from webchat.web.streams import BrokenOff
 
@@ -200,8 +201,9 @@ def test_every_form_about_a_message_carries_a_key(client, page, manager, session
     assert {field["name"] for field in change.select("input")} == {"key", "seen"}
 
 
-def test_a_question_whose_server_died_is_not_taken_for_answered(app, manager, session_id, shown):
+def test_a_question_whose_server_died_is_not_taken_for_answered(app, manager, session_id, shown, monkeypatch):
     """Until the dead server's lease expires, it is refused; then it is answered, and is stored once."""
+    monkeypatch.setattr(supervisor, "STOP_PATIENCE", 0.2)  # for which a page waits for an answer that is being stopped
     last = ids(manager, session_id)[-1]
     manager.storage.transcripts.append(session_id, Message("q", "user", "and now?", parent=last, key="k"))
     release = manager.storage.leases.acquire(session_id)

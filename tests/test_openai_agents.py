@@ -42,11 +42,12 @@ def test_a_long_silence_is_a_status_and_no_failure(server, name, is_begun):
     pieces = []
     for piece in model_at(server, name).stream(QUESTION):
         pieces.append(piece)
-        if piece == patient.AT_WORK:
+        if piece == patient.AT_WORK and (text_of(pieces) or not is_begun):
             # The silence is longer than the limit for any other model.
             threading.Timer(0.5, goes_on.set).start()
     assert text_of(pieces) == ("I look. Done" if is_begun else "Done")
-    assert pieces.count(patient.AT_WORK) == 1
+    silence = pieces[pieces.index("I look. ") if is_begun else 0 :]  # the first text may be late, too
+    assert silence.count(patient.AT_WORK) == 1
 
 
 def test_a_silence_ends_with_the_answers_time(server):

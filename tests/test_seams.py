@@ -22,6 +22,7 @@ WATCHED = {"tests/test_acp_sessions.py: _sessions", "tests/real_agents/test_sess
 PATCHED = {
     "tests/test_writing_down.py: webchat.backends.openai.incoming": "a clock that stands still",
     "tests/conftest.py: webchat.replies.supervisor": "a stop that a busy machine needs longer for",
+    "tests/test_once.py: webchat.replies.supervisor": "the end of that wait",
     "tests/test_model_facts.py: webchat.backends.openai.server.FACTS_PATIENCE": "a wait that is longer than the test",
     "tests/test_sessions_command.py: webchat.cli.session_commands.INDEX_PATIENCE": "a wait that a test need not last",
     "tests/test_acp_process.py: webchat.threads": "a thread that is begun late",

@@ -55,7 +55,8 @@ class Poster:
 
 
 def clear(text):
-    return "Still answering." in text or "Try again in a few seconds." in text or "then send again" in text
+    sentences = ("Still answering.", "Try again in a few seconds.", "then send again", "which is the limit")
+    return any(sentence in text for sentence in sentences)
 
 
 def asked_in(home: Path) -> Counter[str]:

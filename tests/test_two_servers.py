@@ -145,7 +145,7 @@ class TestTogether:
             assert all(sent[text][0] < sent[other][1] for other in later), "acknowledged before that one was sent"
 
     def test_many_people_at_once_are_answered_once_each(self, shared, pytestconfig):
-        people = int(25 * pytestconfig.getoption("flood"))
+        people = pytestconfig.getoption("people")
 
         def ask(number: int) -> str:
             url = (shared.a.url, shared.b.url)[number % 2]
@@ -222,6 +222,11 @@ def mode_on(page: LivePage) -> str:
 
 
 class TestOneDies:
+    @pytest.fixture(autouse=True)
+    def _soon(self, lateness) -> None:
+        self.soon = 9.75 + lateness
+        """Seconds within which an answer is marked."""
+
     def interrupted(self, pair: Pair, session: str, page: LivePage, paced: Paced, end: Callable[[], None]) -> float:
         """End B in mid-answer, by `end`; returns the time. The page on A then shows the answer as interrupted."""
         pair.answers_on_b(paced.answer(), session)
@@ -229,6 +234,7 @@ class TestOneDies:
         end()
         moment = time.monotonic()
         until(lambda: page.status == "interrupted", patience=30)
+        assert time.monotonic() - moment < self.soon
         assert page.never_showed_but(paced.words)
         return moment
 
@@ -306,7 +312,7 @@ class TestTheDatabaseDies:
         assert [item["content"] for item in messages(pair.a.url, session)][4:] == ["Is all well?", "All is well."]
 
     @pytest.mark.parametrize("frozen", [False, True])
-    def test_gone_for_a_while(self, cluster, pair, outage, frozen):
+    def test_gone_for_a_while(self, cluster, pair, outage, lateness, frozen):
         session, paced = pair.session(), Paced(int(outage / 0.03))
         with pair.page_on_a(session) as page:
             pair.answers_on_b(paced.answer(), session)
@@ -315,7 +321,9 @@ class TestTheDatabaseDies:
             began = time.monotonic()
             for url in (pair.a.url, pair.b.url):
                 draft = {"message": "kept in the field", "key": url}
+                asked = time.monotonic()
                 refused = httpx.post(f"{url}{session}/messages", data=draft)
+                assert time.monotonic() - asked < 30
                 assert (refused.status_code, "kept in the field" in refused.text) == (503, True)
                 assert "database" in refused.text
                 until(lambda url=url: httpx.get(f"{url}/readyz").status_code == 503, patience=40)
@@ -323,8 +331,10 @@ class TestTheDatabaseDies:
             until(lambda: page.breaks > 0)  # which a page reports
             until(lambda: time.monotonic() > began + outage, patience=outage + 30)
             cluster.signal(signal.SIGCONT) if frozen else cluster.start()
+            back = time.monotonic()
             for url in (pair.a.url, pair.b.url):
                 until(lambda url=url: httpx.get(f"{url}/readyz").status_code == 200, patience=40)
+            assert time.monotonic() - back < 14.75 + lateness
             until(lambda: page.is_live and page.status in ("complete", "interrupted"), patience=40)
             assert page.never_showed_but(paced.words)
             self.check_the_end(pair, session, page, paced)
@@ -376,7 +386,11 @@ def sending(urls: list[str], headers: Mapping[str, str] = {}) -> Iterator[tuple[
         with httpx.Client(base_url=url, verify=False, headers={**JSON, **headers}) as client:
             for number in count():
                 fields = {"message": f"message {number}", "key": f"key-{number}"}
-                until(lambda fields=fields: is_accepted(client, session, fields), patience=60)
+                refused: list[str] = []
+                try:
+                    until(lambda: is_accepted(client, session, fields, refused), patience=60)  # noqa: B023
+                except AssertionError as error:
+                    raise AssertionError(f"{fields} was last refused with {refused[-1:]}") from error
                 acknowledged.append((session, fields["message"]))
                 if over.is_set():
                     return
@@ -390,13 +404,15 @@ def sending(urls: list[str], headers: Mapping[str, str] = {}) -> Iterator[tuple[
     assert [each.result() for each in writing] == [None] * len(urls)
 
 
-def is_accepted(client: httpx.Client, session: str, fields: Mapping[str, str]) -> bool:
-    """Send it like a page that retries: not at once."""
+def is_accepted(client: httpx.Client, session: str, fields: Mapping[str, str], refused: list[str]) -> bool:
+    """Send it like a page that retries: not at once. Otherwise notes why not."""
     try:
-        if client.post(f"{session}/messages", data=fields).status_code == 200:
+        response = client.post(f"{session}/messages", data=fields)
+        if response.status_code == 200:
             return True
-    except httpx.TransportError:
-        pass
+        refused.append(f"{response.status_code} {response.text}")
+    except httpx.TransportError as error:
+        refused.append(repr(error))
     time.sleep(0.1)
     return False
 
@@ -460,7 +476,7 @@ def network():
 
 
 @pytest.mark.parametrize("is_short", [True, False])
-def test_cut_off_from_the_database(network, preloaded, tmp_path, outage, is_short):
+def test_cut_off_from_the_database(network, preloaded, tmp_path, outage, lateness, is_short):
     """For a short time, only the database's responses are lost: what was written then must not be written twice."""
     seconds = 5 if is_short else outage
     words = [f"word-{number}" for number in range(int((seconds + 6) / 0.1))]
@@ -487,7 +503,9 @@ def test_cut_off_from_the_database(network, preloaded, tmp_path, outage, is_shor
             more = httpx.post(f"{a.url}{session}/messages", data={"message": "meanwhile"}, headers=JSON)
             assert more.status_code == 200, more.text
         network.mend()
+        back = time.monotonic()
         until(lambda: b.get("/readyz").status_code == 200, patience=40)
+        assert time.monotonic() - back < 14.75 + lateness
         until(lambda: page.status in ("complete", "interrupted"), patience=30)
         told = messages(a.url, session)
         assert told[3]["content"].split() == whole[: len(told[3]["content"].split())]

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 class Proxy:
     """Forwards bytes, as a server on a loopback port of its own.
 
-    The next `cuts` event streams are each cut after a random number of bytes; while `silent`, nothing of an event
-    stream is forwarded, without any error; `lost` is set once some data has been lost that way. `streams` counts them.
+    The next `cuts` event streams are each cut after a random number of bytes. While `silent`, what comes of an event
+    stream is lost, without any error, and so is all that follows in that stream; then `lost` is set. `streams` counts
+    them.
     """
 
     def __init__(self, url: str, seed: int = 1) -> None:
@@ -48,12 +49,13 @@ class Proxy:
             self.streams += is_stream
             server.sendall(head.replace(b"\r\nConnection: keep-alive", b"\r\nConnection: close"))
             threading.Thread(target=self._pass_on, args=(client, server), daemon=True).start()
-            left = None
+            left, is_lost = None, False
             if is_stream and self.cuts > 0:
                 self.cuts -= 1
                 left = self._random.randrange(200, 3000)
             while part := server.recv(65536 if left is None else min(left, 65536)):
-                if is_stream and self.silent.is_set():
+                if is_lost or (is_stream and self.silent.is_set()):
+                    is_lost = True  # TCP leaves nothing out
                     self.lost.set()
                     continue
                 client.sendall(part)

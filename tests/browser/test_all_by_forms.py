@@ -124,6 +124,7 @@ def test_a_search_leads_to_the_message(chat):
     follow(chat, "Sessions")
     chat.page.get_by_role("searchbox").fill("ZEBRA")
     press(chat, "Search")
+    chat.page.wait_for_url("**q=ZEBRA**")
     hit = chat.page.locator("a.row")
 
     def is_found():

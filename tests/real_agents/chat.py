@@ -31,13 +31,15 @@ class Chat:
         self.work, home = folder / "work", folder / "agent"
         for path in (self.work, home):
             path.mkdir()
+        self.files = folder / "chat"
         self.environ = agent.environ(home, model.url)
         self._managers: list[WebChatSessionManager] = []
         self.begin()
 
-    def begin(self, name: str = "chat") -> None:
-        """Start a new server; with another name, it has another folder."""
-        self.files = self.folder / name
+    def begin(self, name: str | None = None) -> None:
+        """Start a new server, in the same folder as the last one; with a name, in that one from now on."""
+        if name:
+            self.files = self.folder / name
         self.backend = AcpBackend([self.agent.command], folder=DiskFolder(self.files), environ=self.environ)
         self.manager = WebChatSessionManager(self.backend, self.files / "web-chat-sessions.json")
         self._managers.append(self.manager)
