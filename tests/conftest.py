@@ -29,6 +29,7 @@ from hypothesis import HealthCheck, settings
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
+from tests import stored
 from tests.database import database as database
 from tests.database import postgres as postgres
 from tests.preloaded import SHARED, ForkedProcess, Preloaded
@@ -60,10 +61,9 @@ if "TMPDIR" not in os.environ and IN_MEMORY.is_dir() and shutil.disk_usage(IN_ME
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
-    if config.getoption("--storage") == "postgres":
-        of_files = [item for item in items if item.get_closest_marker("files")]
-        config.hook.pytest_deselected(items=of_files)
-        items[:] = [item for item in items if not item.get_closest_marker("files")]
+    other = "files" if config.getoption("--storage") == "postgres" else "postgres"
+    config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(other)])
+    items[:] = [item for item in items if not item.get_closest_marker(other)]
     items.sort(key=lambda item: item.path.name not in LONGEST_FIRST)
 
 
@@ -103,6 +103,12 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, request: pytest.F
     monkeypatch.setenv("CODEX_HOME", "/nonexistent/codex")
     # Tests that count a model's requests must not count these; the tests of titles enable them.
     monkeypatch.setenv("WEBCHAT_TITLES", "off")
+
+
+@pytest.fixture(autouse=True)
+def _documents_are_closed() -> Iterator[None]:
+    yield
+    stored.close()
 
 
 @pytest.fixture(autouse=True)

@@ -10,12 +10,16 @@ from typing import Any
 from webchat import config
 from webchat.conventions import WEB_CHAT_SETTINGS_FILENAME
 from webchat.fileutil import Folder
-from webchat.storage import storage_at
+from webchat.manager import WebChatSessionManager
+from webchat.storage import is_database, storage_at
 from webchat.storage.files.documents import FileDocuments
 from webchat.storage.files.leases import FileLeases
 from webchat.storage.files.reply_logs import FileReplyLogs
 from webchat.storage.files.transcripts import FileTranscripts
-from webchat.storage.protocols.documents import Documents
+from webchat.storage.protocols import Storage
+from webchat.storage.protocols.documents import SETTINGS, Documents
+
+_opened: dict[Path | str, Storage] = {}
 
 
 class Stored:
@@ -33,13 +37,36 @@ def documents_in(folder: Folder) -> FileDocuments:
 
 
 def documents_of(home: Path | str) -> Documents:
-    """The documents of a chat of that home."""
-    return storage_at(place_of(home)).documents
+    """The documents of a chat of that home. `close` must be called at the end of the test."""
+    place = place_of(home)
+    if place not in _opened:
+        _opened[place] = storage_at(place)
+    return _opened[place].documents
+
+
+def close() -> None:
+    """Close the storages that `documents_of` has opened."""
+    while _opened:
+        _opened.popitem()[1].close()
 
 
 def place_of(home: Path | str) -> Path | str:
     """Where a chat of that home keeps everything: its registry's path, or the address of the tests' database."""
     return config.Settings(home=Path(home), database=os.environ.get("WEBCHAT_DATABASE", "")).storage
+
+
+def engine_of(manager: WebChatSessionManager) -> Storage:
+    """The storage of a chat, without the temporary sessions beside it."""
+    return getattr(manager.storage, "main", manager.storage)
+
+
+def put_settings(home: Path, text: str) -> None:
+    """Write the saved settings by hand, whatever they are."""
+    if is_database(place_of(home)):
+        with documents_of(home).changing(SETTINGS) as draft:
+            draft.data = text.encode()
+    else:
+        settings_path(home).write_text(text)
 
 
 def settings_path(home: Path) -> Path:

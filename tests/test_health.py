@@ -47,10 +47,15 @@ def test_it_says_that_it_is_alive_and_touches_nothing(client, home, backend):
     assert not home.exists()
 
 
-def test_a_chat_that_could_take_a_message_is_ready(client, home):
+def test_a_chat_that_could_take_a_message_is_ready(client):
     assert client.get("/readyz").json["status"] == "ready"
     assert readiness(client) == (200, WELL)
-    assert list(snapshot(home)) == ["server"]  # nothing is left of the trial write
+
+
+@pytest.mark.files
+def test_nothing_is_left_of_the_trial_write(client, home):
+    assert readiness(client) == (200, WELL)
+    assert list(snapshot(home)) == ["server"]
     assert (home / "server").stat().st_mode & 0o777 == 0o700
 
 
@@ -69,6 +74,7 @@ def test_a_probe_may_come_by_any_name(client, path):
     assert client.get("/", headers={"Host": "10.1.2.3:8000"}).status_code == 421
 
 
+@pytest.mark.files
 def test_a_store_that_takes_no_writes_is_told_and_recovers_by_itself(home, asked_anew):
     home.mkdir()
     (home / "server").write_text("in the way")
@@ -79,6 +85,7 @@ def test_a_store_that_takes_no_writes_is_told_and_recovers_by_itself(home, asked
     assert readiness(asked_anew) == (200, WELL)
 
 
+@pytest.mark.files
 def test_a_full_disk_is_a_reason(asked_anew, monkeypatch):
     def full(fd: int) -> None:
         raise OSError(errno.ENOSPC, "No space left", "/home/secret")
@@ -90,6 +97,7 @@ def test_a_full_disk_is_a_reason(asked_anew, monkeypatch):
     assert "secret" not in answer.text
 
 
+@pytest.mark.files
 def test_a_disk_with_too_little_left_is_a_reason_before_it_is_full(home, backend):
     app = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_MIN_FREE": "1e12"}, backend=backend)
     assert readiness(app.test_client()) == (503, WELL | {"store": "Too little disk space is free."})

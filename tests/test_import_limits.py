@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.scripted import ScriptedBackend
+from tests.stored import engine_of, place_of
 from webchat.archive.fitting import LARGEST_RECORD
 from webchat.chat.message import LONGEST_KEY, LONGEST_REASONING
 from webchat.cli import main
@@ -55,18 +56,18 @@ def clock_ahead(request):
         ({"key": BIG}, "key"),
     ],
 )
-def test_a_record_keeps_within_the_limits_and_what_had_to_go_is_said(manager, home, row, says):
+def test_a_record_keeps_within_the_limits_and_what_had_to_go_is_said(manager, row, says):
     report = brought_in(manager, file_of(row))
     assert report.problems == [f"session s: left out, because it is too long or not text: {says}."]
-    assert (home / "server" / "web-chat-sessions.json").stat().st_size < LARGEST_RECORD
+    assert len(json.dumps(manager.storage.sessions.row("s"))) < LARGEST_RECORD
     assert [message.content for message in manager.conversation("s").messages] == ["hello"]
     assert len(manager.get_session("s").description) <= manager.limits.title
 
 
-def test_what_is_within_the_limits_comes_as_it_is(manager, home):
+def test_what_is_within_the_limits_comes_as_it_is(manager):
     row = {"description": "t" * 300, "extra": {"model": "m" * 200, "system_prompt": "p" * 10_000}, "unknown": [1]}
     assert brought_in(manager, file_of(row)).problems == []
-    (kept,) = json.loads((home / "server" / "web-chat-sessions.json").read_text())
+    kept = manager.storage.sessions.row("s")
     assert {name: kept[name] for name in row} == row
 
 
@@ -107,13 +108,14 @@ def test_the_longest_key_is_known_again(client, manager, path):
 
 
 def test_an_imported_session_counts_in_the_limit_whatever_its_record_says(home):
-    manager = WebChatSessionManager(ScriptedBackend(), home / "web-chat-sessions.json", limits=Limits(sessions=120))
+    manager = WebChatSessionManager(ScriptedBackend(), place_of(home), limits=Limits(sessions=120))
     rows = ({"session_id": f"s{number}", "begun": False, "description": "Web chat session"} for number in range(130))
     file = io.BytesIO(b"".join(map(file_of, rows)))
     with pytest.raises(LimitReached, match="100 sessions were imported before that") as raised:
         manager.archive.bring_in(file)
     assert raised.value.__cause__ is None, "nothing for the log"
     assert [session.begun for session in manager.list_sessions()] == [True] * 100
+    manager.close()
 
 
 def test_a_session_with_nothing_in_it_is_left_out_and_named(manager):
@@ -130,7 +132,8 @@ def test_a_session_from_the_future_does_not_stop_the_trash(manager, clock_ahead)
         assert manager.store.row("s")["kept_since"] is None
         assert manager.housekeeping.deleted_together(deleted) == ["s"]
         manager.housekeeping.restore(["s"])
-        manager.storage.main.activity.rewrite()
+        if not engine_of(manager).is_for_several:
+            engine_of(manager).activity.rewrite()
 
 
 def test_notes_and_files_names_are_bounded_as_well(client, manager):
@@ -138,6 +141,7 @@ def test_notes_and_files_names_are_bounded_as_well(client, manager):
     assert len(client.get("/sessions/s").data) < 200_000
 
 
+@pytest.mark.files
 def test_a_transcript_put_into_the_folder_makes_a_record_within_the_limits(manager, home):
     manager.storage.main.adoption.settled = 0.0
     folder = home / "server" / "web-chat-transcripts"

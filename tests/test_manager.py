@@ -141,6 +141,15 @@ class TestCreate:
         assert [session.session_id for session in manager.list_sessions()] == [current]
         assert manager.active_session_id == current
 
+    def test_what_the_list_cannot_take_is_ended_at_the_backend(self, manager, backend, monkeypatch):
+        def full(*_args, **_fields):
+            raise StorageError("The list could not be saved", OSError(28, "full"))
+
+        monkeypatch.setattr(manager.store.sessions, "insert", full)
+        with pytest.raises(StorageError, match="could not be saved"):
+            manager.create_session()
+        assert backend.calls[-2:] == ["create_session", "end_session"]
+
     def test_an_id_that_the_backend_gives_twice_is_refused(self, manager, backend):
         backend.create_session = lambda *how: SessionInfo("same")
         manager.create_session(description="First")

@@ -10,12 +10,12 @@ import pytest
 
 from tests.reading import until
 from tests.scripted import ScriptedBackend
+from tests.stored import engine_of, place_of
 from tests.tab import PATIENCE
 from webchat.backends import Event
 from webchat.errors import BackendUnavailable, NoThreads, SessionBusy, SessionEnded, StaleView, StorageError
 from webchat.manager import WebChatSessionManager
 from webchat.observer import NoObserver, ReplyReport
-from webchat.storage.files.reply_logs import FileReplyLog
 
 JSON = {"Accept": "application/json"}
 
@@ -23,6 +23,14 @@ JSON = {"Accept": "application/json"}
 @pytest.fixture
 def session_id(manager):
     return manager.create_session().session_id
+
+
+@pytest.fixture
+def other(home):
+    """The same chat in another process."""
+    manager = WebChatSessionManager(ScriptedBackend(), place_of(home))
+    yield manager
+    manager.close()
 
 
 @pytest.mark.parametrize("error", [asyncio.CancelledError(), SystemExit(1), KeyboardInterrupt()])
@@ -129,6 +137,7 @@ def test_a_question_that_could_not_be_saved_leaves_all_as_it_was(manager, sessio
     assert not manager.get_session(session_id).begun
 
 
+@pytest.mark.files
 def test_the_order_of_the_list_stops_no_message(manager, session_id, home):
     log = home / "server" / "web-chat-activity.jsonl"
     log.unlink(missing_ok=True)
@@ -154,10 +163,9 @@ def test_an_end_that_the_backend_has_seen_already_is_an_end(manager, backend, se
     assert manager.active_session_id is None
 
 
-def test_a_stop_reaches_the_process_that_answers(manager, backend, session_id, home):
+def test_a_stop_reaches_the_process_that_answers(manager, other, backend, session_id):
     backend.plays("so far", threading.Event())
     posted = manager.post_message(session_id, "one")
-    other = WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json")
     while not posted.run.message.content:
         pass
     assert other.stop(session_id)
@@ -166,11 +174,10 @@ def test_a_stop_reaches_the_process_that_answers(manager, backend, session_id, h
     assert backend.cancelled.is_set()
 
 
-def test_a_second_process_cannot_start_a_second_answer(manager, backend, session_id, home):
+def test_a_second_process_cannot_start_a_second_answer(manager, other, backend, session_id):
     gate = threading.Event()
     backend.plays(gate, "done")
     posted = manager.post_message(session_id, "one")
-    other = WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json")
     with pytest.raises(SessionBusy):
         other.post_message(session_id, "two")
     gate.set()
@@ -178,6 +185,7 @@ def test_a_second_process_cannot_start_a_second_answer(manager, backend, session
     assert other.send_message("two", session_id) == "You said: two"
 
 
+@pytest.mark.files
 def test_who_only_reads_does_not_wait_for_who_writes(manager, session_id):
     release = manager.storage.main.folder.lock("web-chat-sessions.json", 1)
     try:
@@ -187,9 +195,8 @@ def test_who_only_reads_does_not_wait_for_who_writes(manager, session_id):
         release()
 
 
-def test_an_answer_that_lies_in_a_reused_file_is_not_taken_for_the_one_before(home, manager, session_id, backend):
+def test_an_answer_that_lies_in_a_reused_file_is_not_taken_for_the_one_before(manager, other, session_id, backend):
     """Two answers of the same length, one after the other: a file system may reuse the inode."""
-    other = WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json")
     for text in ("first!", "second"):
         gate = threading.Event()
         backend.plays(text, gate)
@@ -204,8 +211,15 @@ def _no_room(*_: object) -> None:
 
 
 def test_what_the_log_could_not_take_comes_once_and_leaves_nothing_behind(manager, backend, session_id, monkeypatch):
+    begin = manager.storage.replies.begin
+
+    def begin_full(session_id, header):
+        log = begin(session_id, header)
+        log.write = _no_room
+        return log
+
     with monkeypatch.context() as patch:
-        patch.setattr(FileReplyLog, "write", _no_room)
+        patch.setattr(manager.storage.replies, "begin", begin_full)
         backend.plays("all of it")
         posted = manager.post_message(session_id, "one")
         posted.wait()
@@ -259,7 +273,7 @@ def test_a_slow_end_of_an_answer_costs_the_next_message_time_and_nothing_else(ma
         touch(session_id, what)
 
     monkeypatch.setattr(manager.store, "touch", slowly)
-    manager.storage.main.leases.patience = 0.2
+    engine_of(manager).leases.patience = 0.2
     manager.post_message(session_id, "one")
     assert ending.wait(30)
     assert manager.send_message("two", session_id) == "You said: two"
@@ -274,6 +288,7 @@ def test_an_answer_that_is_too_long_is_kept_to_its_limit_and_ended_at_the_backen
     assert manager.send_message("two") == "You said: two"
 
 
+@pytest.mark.files
 def test_of_many_statuses_in_a_row_only_the_last_is_written_down(manager, backend, session_id, home):
     shown = threading.Event()
     backend.plays(*[Event("status", f"step {number}") for number in range(10_000)], "text", shown)

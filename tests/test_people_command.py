@@ -178,10 +178,9 @@ def test_a_server_ends_the_temporary_chats_of_who_is_disabled_and_their_answers(
     manager.close()
 
 
+@pytest.mark.parametrize("storage", ["files", "memory", "with temporary"], indirect=True)
 def test_a_temporary_chat_of_this_process_ends_with_its_person(storage):
     manager = WebChatSessionManager(ScriptedBackend(), storage)
-    if not manager.temporary.are_offered:
-        pytest.skip("there are none where several servers may be")
     mine, others = (manager.create_session(owner=name, temporary=True).session_id for name in ("adalove", "bob"))
     people = People(manager, MemoryStore(storage.documents), DisabledPeople(storage.documents))
     people.disable("adalove")

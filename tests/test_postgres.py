@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tests.database import execute, free_port, server
+from tests.database import as_if_silent, execute, free_port, server
 from tests.processes import ROOT
 from tests.reading import until
 from webchat.archive.bounds import Watch
@@ -61,12 +61,6 @@ def row(name: str, **more: object) -> dict[str, object]:
     moment = "2026-01-01T00:00:00+00:00"
     made = {"session_id": name, "description": f"About {name}", "created_at": moment, "last_active": moment}
     return made | {"is_active": True, "begun": True, "extra": {}} | more
-
-
-def as_if_silent(database: str) -> None:
-    """Make every server's heartbeat old, as if the servers had been suspended."""
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("UPDATE webchat.servers SET seen = seen - interval '8 seconds'")
 
 
 class TestTwoServers:

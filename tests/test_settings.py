@@ -16,7 +16,7 @@ from tests.conftest import HTMX, Page
 from tests.reading import until
 from tests.scripted import ScriptedBackend
 from tests.scripted_server import ScriptedServer, delta, ended, refuses, sends
-from tests.stored import documents_of, load, settings_path
+from tests.stored import documents_of, load, put_settings, settings_path
 from webchat import config, create_app
 from webchat.backends.openai import nearby
 from webchat.errors import BackendUnavailable, InvalidInput
@@ -26,6 +26,7 @@ from webchat.manager import WebChatSessionManager
 from webchat.models import SMOLLM
 from webchat.models.shelf import shelf
 from webchat.storage.memory.documents import MemoryDocuments
+from webchat.storage.protocols.documents import SETTINGS as SAVED
 
 SETTINGS = "/apps/settings/"
 JSON = {"Accept": "application/json"}
@@ -71,7 +72,7 @@ def manager(client: FlaskClient) -> WebChatSessionManager:
 
 
 def saved(home: Path) -> dict[str, object]:
-    return json.loads(settings_path(home).read_text())
+    return json.loads(documents_of(home).read(SAVED) or b"")
 
 
 def shown(client: FlaskClient) -> Page:
@@ -164,6 +165,7 @@ def test_the_application_s_own_backend_stays(home):
     assert isinstance(app.extensions["webchat"].backend, ScriptedBackend)
 
 
+@pytest.mark.files
 @pytest.mark.parametrize(
     "content",
     ["{", "[]", '{"temperature": 9, "theme": "pink", "model": ["x"]}', '{"model": "\\ud800"}'],
@@ -182,10 +184,10 @@ def test_a_damaged_file_is_kept_aside_before_it_is_written_over(home, start, con
 
 
 def test_unknown_keys_survive(home, client):
-    settings_path(home).write_text('{"backend": "mock", "from_a_later_version": [1], "port": "no"}')
+    put_settings(home, '{"backend": "mock", "from_a_later_version": [1], "port": "no"}')
     save(client, theme="dark")
     assert saved(home)["from_a_later_version"] == [1]
-    assert list(settings_path(home).parent.glob("*.corrupt*")) == []
+    assert list(home.glob("server/*.corrupt*")) == []
 
 
 # What cannot be used
@@ -217,6 +219,7 @@ def test_what_cannot_be_used_is_said_with_the_form_as_it_was_filled_in(client, h
     assert (refused.status_code, list(refused.json)) == (400, ["error"])
 
 
+@pytest.mark.files
 def test_a_disk_that_cannot_be_written_changes_nothing(client, home, manager):
     before, path = manager.backend, settings_path(home)
     path.unlink()
@@ -229,6 +232,7 @@ def test_a_disk_that_cannot_be_written_changes_nothing(client, home, manager):
 # The key
 
 
+@pytest.mark.files
 def test_the_key_is_in_no_page_log_or_error(client, model, home, caplog):
     use(client, model, api_key=KEY)
     said = refuses(401, {"error": {"message": f"Incorrect API key provided: {KEY}"}})
@@ -256,6 +260,7 @@ def test_the_key_is_in_no_page_log_or_error(client, model, home, caplog):
     assert settings_path(home).stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.files
 def test_the_page_says_whether_there_is_a_key_and_removes_it(client, home):
     assert field(shown(client), "api_key")["placeholder"] == "Not set"
     save(client, api_key=KEY)
@@ -266,6 +271,7 @@ def test_the_page_says_whether_there_is_a_key_and_removes_it(client, home):
     assert saved(home) == {"backend": "mock", "theme": "dark"}
 
 
+@pytest.mark.files
 def test_another_address_clears_the_key(client, home, model, other):
     use(client, model, api_key=KEY)
     use(client, model, temperature="1")
@@ -276,6 +282,7 @@ def test_another_address_clears_the_key(client, home, model, other):
     assert "authorization" not in other.requests[-1].headers
 
 
+@pytest.mark.files
 def test_another_address_with_another_key_has_that(client, home, model, other):
     use(client, model, api_key=KEY)
     use(client, other, api_key="sk-other")
@@ -283,6 +290,7 @@ def test_another_address_with_another_key_has_that(client, home, model, other):
     assert other.requests[-1].headers["authorization"] == "Bearer sk-other"
 
 
+@pytest.mark.files
 def test_a_saved_key_goes_to_no_server_that_a_flag_names(client, start, model, other):
     use(client, model, api_key=KEY)
     start(WEBCHAT_BASE_URL=other.url).post("/messages", data={"message": "hello"}, headers=JSON)
@@ -299,6 +307,7 @@ def test_a_key_saved_without_its_address_goes_to_no_server_that_a_flag_names(hom
     assert model.requests[-1].headers["authorization"] == f"Bearer {KEY}"
 
 
+@pytest.mark.files
 def test_a_test_of_another_address_is_not_given_the_key(client, model, other):
     use(client, model, api_key=KEY)
     client.post(f"{SETTINGS}test", data={"base_url": other.url})
@@ -310,6 +319,7 @@ def test_a_test_of_another_address_is_not_given_the_key(client, model, other):
 HEADERS = f"X-Provider: openai\r\nX-Secret: {KEY}"
 
 
+@pytest.mark.files
 def test_headers_are_saved_used_and_never_shown(client, model, home, caplog):
     use(client, model, header=HEADERS)
     model.default = refuses(401, {"error": {"message": f"bad {KEY}"}})
@@ -329,6 +339,7 @@ def test_headers_are_saved_used_and_never_shown(client, model, home, caplog):
     assert "cannot be this: it must be a header" in answers[4].text
 
 
+@pytest.mark.files
 def test_headers_stay_until_they_are_removed_or_the_address_is_another(client, model, other, home):
     use(client, model, header=HEADERS)
     save(client, header="", theme="dark")
@@ -343,12 +354,14 @@ def test_headers_stay_until_they_are_removed_or_the_address_is_another(client, m
     assert "header" not in saved(home)
 
 
+@pytest.mark.files
 def test_saved_headers_go_to_no_server_that_a_flag_names(client, start, model, other):
     use(client, model, header=HEADERS)
     start(WEBCHAT_BASE_URL=other.url).post("/messages", data={"message": "hello"}, headers=JSON)
     assert "x-secret" not in other.requests[-1].headers
 
 
+@pytest.mark.files
 def test_a_key_in_the_query_of_an_address_is_not_shown_and_not_lost(client, model, home):
     client.post(SETTINGS, data={"backend": "openai", "base_url": f"{model.url}?v=1&key={KEY}", "model": "m"})
     page = client.get(SETTINGS)
@@ -385,6 +398,7 @@ def test_who_names_new_conversations_is_set_on_the_page(start, model, home, monk
     assert field(shown(client), "titles").select_one("[selected]")["value"] == "auto"
 
 
+@pytest.mark.files
 def test_a_password_in_the_address_is_not_shown_and_not_lost(client, home):
     address = "http://ada:s3cret@127.0.0.1:9/v1"
     save(client, backend="openai", base_url=address)
@@ -477,14 +491,19 @@ def test_the_temperature_is_told_where_it_is_set(client, model):
 
 
 def test_scripts_send_json_and_get_json(client, home):
-    answer = client.post(SETTINGS, json={"temperature": 0.5, "memory_context": True, "api_key": KEY}, headers=JSON)
+    answer = client.post(SETTINGS, json={"temperature": 0.5, "memory_context": True}, headers=JSON)
     assert answer.status_code == 200
-    assert (
-        answer.json["settings"] | {"temperature": 0.5, "memory_context": True, "api_key": True}
-        == (answer.json["settings"])
-    )
-    client.post(SETTINGS, json={"temperature": None, "remove_key": True}, headers=JSON)
+    assert answer.json["settings"] | {"temperature": 0.5, "memory_context": True} == answer.json["settings"]
+    client.post(SETTINGS, json={"temperature": None}, headers=JSON)
     assert saved(home) == {"backend": "mock", "memory_context": True}
+
+
+@pytest.mark.files
+def test_scripts_set_a_key_and_remove_it(client, home):
+    answer = client.post(SETTINGS, json={"api_key": KEY}, headers=JSON)
+    assert answer.json["settings"]["api_key"] is True
+    client.post(SETTINGS, json={"remove_key": True}, headers=JSON)
+    assert saved(home) == {"backend": "mock"}
 
 
 # Test connection
@@ -818,6 +837,7 @@ class TestModelsOnThisMachine:
         assert client.post(self.address("get")).status_code == 404
 
 
+@pytest.mark.files
 def test_settings_are_read_once_for_a_page_and_again_when_they_change(client, home, monkeypatch):
     client.post("/apps/settings/", data={"theme": "dark"})
     client.get("/apps/settings/")

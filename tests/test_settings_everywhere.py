@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -13,12 +13,12 @@ import pytest
 from tests.conftest import Server
 from tests.reading import until
 from tests.scripted_server import ScriptedServer, says
-from tests.stored import documents_of, settings_path
+from tests.stored import documents_of, put_settings, settings_path
 from tests.two_servers import JSON, begin, messages, send
 from webchat import config, create_app
+from webchat.errors import BackendUnavailable
 from webchat.live_settings import LiveSettings
 from webchat.manager import WebChatSessionManager
-from webchat.storage import storage_at
 from webchat.storage.memory.documents import MemoryDocuments
 
 SETTINGS = "/apps/settings/"
@@ -42,19 +42,18 @@ def asks(model: ScriptedServer) -> dict[str, str]:
     return {"backend": "openai", "base_url": model.url, "model": "m"}
 
 
-@pytest.fixture(params=["files", "postgres"])
-def place(request, home) -> str:
-    """The database for everything; "" for the home's files."""
-    return request.getfixturevalue("database") if request.param == "postgres" else ""
+@pytest.fixture(params=[pytest.param("files", marks=pytest.mark.files), "postgres"])
+def _place(request, monkeypatch) -> None:
+    """The home's files for everything, or a database."""
+    if request.param == "postgres":
+        monkeypatch.setenv("WEBCHAT_DATABASE", request.getfixturevalue("database"))
 
 
 @pytest.fixture
-def two(place, home, preloaded, old) -> Iterator[tuple[Server, Server]]:
+def two(_place, home, preloaded, old) -> Iterator[tuple[Server, Server]]:
     """Two servers where the old model was chosen on the settings page."""
-    with closing(storage_at(place or config.Settings(home=home).storage)) as storage:
-        config.save(storage.documents, asks(old))
-    env = os.environ | ({"WEBCHAT_DATABASE": place} if place else {})
-    started = [Server(preloaded.start(["serve", "--home", str(home), "--port", "0"], env)) for _ in range(2)]
+    saved_at(home, asks(old))
+    started = [Server(preloaded.start(["serve", "--home", str(home), "--port", "0"], os.environ)) for _ in range(2)]
     yield started[0], started[1]
     for server in started:
         server.kill()
@@ -108,13 +107,20 @@ def said(manager: WebChatSessionManager, session_id: str, text: str) -> str | No
     return manager.send_message(text, session_id)
 
 
+def new_one_answers(manager: WebChatSessionManager) -> bool:
+    """Other servers on a database learn of saved settings a moment later."""
+    with suppress(BackendUnavailable):
+        return said(manager, manager.create_session().session_id, "Who?") == "I am the new one."
+    return False
+
+
 def test_a_message_that_no_request_sends_goes_to_the_new_model_too(home, start, old, new):
     saved_at(home, asks(old))
     manager = start().extensions["webchat"]
     session_id = manager.create_session().session_id
     assert said(manager, session_id, "Who?") == "I am the old one."
     saved_at(home, asks(new))
-    assert said(manager, session_id, "And now?") == "I am the new one."
+    until(lambda: said(manager, session_id, "And now?") == "I am the new one.")
 
 
 def test_what_a_flag_fixes_stays(home, start, old, new):
@@ -131,7 +137,7 @@ def test_what_is_no_backend_s_concern_replaces_none(home, start, old):
     app = start()
     client, backend = app.test_client(), app.extensions["webchat"].backend
     saved_at(home, {"theme": "dark", "memory_context": "on"})
-    assert 'data-theme="dark"' in client.get("/").text
+    until(lambda: 'data-theme="dark"' in client.get("/").text)
     assert app.extensions["webchat"].backend is backend
 
 
@@ -140,16 +146,16 @@ def test_if_the_saved_settings_cannot_be_used_nobody_answers_until_they_can(home
     app = start()
     client, manager = app.test_client(), app.extensions["webchat"]
     saved_at(home, {"backend": "local", "model": "/nowhere/is-no-model.gguf"})
-    assert "/nowhere/is-no-model.gguf" in client.get("/").text
+    until(lambda: "/nowhere/is-no-model.gguf" in client.get("/").text)
     saved_at(home, asks(new))
-    assert said(manager, manager.create_session().session_id, "Who?") == "I am the new one."
+    until(lambda: new_one_answers(manager))
 
 
 def test_a_file_that_is_being_edited_replaces_nobody(home, start, old):
     saved_at(home, asks(old))
     app = start()
     client, backend = app.test_client(), app.extensions["webchat"].backend
-    settings_path(home).write_text('{"backend": "op')
+    put_settings(home, '{"backend": "op')
     client.get("/")
     assert app.extensions["webchat"].backend is backend
 

@@ -8,7 +8,6 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from markupsafe import escape
 
 from tests.conftest import HTMX, Page
 from tests.pictures import png
@@ -16,20 +15,14 @@ from tests.reading import snapshot, until
 from webchat import WebChatSessionManager, create_app
 from webchat.backends.chat_model import ChatModelBackend
 from webchat.errors import InvalidInput, LimitReached, MemoryFull, SessionBusy, SessionNotFound, StorageError
-from webchat.temporary_chats import NOT_HERE
 
+pytestmark = pytest.mark.files  # several servers offer none
 MARK = "xylophone"
 JSON = {"Accept": "application/json"}
 
 
 @pytest.fixture
-def here(request) -> None:
-    if request.config.getoption("--storage") == "postgres":
-        pytest.skip("there are none where several servers may be")
-
-
-@pytest.fixture
-def temporary(here, manager) -> str:
+def temporary(manager) -> str:
     """A temporary chat in which one message was answered; it is the current session."""
     session_id = manager.create_session(temporary=True).session_id
     manager.send_message(f"I play the {MARK}", session_id)
@@ -43,7 +36,7 @@ def post(client, path: str, **fields):
 # Never written
 
 
-def test_nothing_of_a_whole_conversation_is_written(here, client, manager, backend, home, caplog):
+def test_nothing_of_a_whole_conversation_is_written(client, manager, backend, home, caplog):
     ordinary = manager.create_session().session_id
     manager.send_message("an ordinary message", ordinary)
     client.get("/sessions?q=ordinary")  # the search has its file
@@ -86,7 +79,7 @@ def test_nothing_of_a_whole_conversation_is_written(here, client, manager, backe
     assert MARK not in caplog.text
 
 
-def test_a_first_message_can_begin_one_and_a_restart_ends_it(here, client, manager, home):
+def test_a_first_message_can_begin_one_and_a_restart_ends_it(client, manager, home):
     sent = post(client, "/messages", message="hello", temporary="1", key="k" * 32).json
     assert post(client, "/messages", message="hello", temporary="1", key="k" * 32).json == sent, "once"
     after = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True})
@@ -97,7 +90,7 @@ def test_a_first_message_can_begin_one_and_a_restart_ends_it(here, client, manag
 
 
 @pytest.mark.parametrize("given", ["1", "on", "true", True])
-def test_json_and_forms_say_so_alike(here, client, given):
+def test_json_and_forms_say_so_alike(client, given):
     made = client.post("/api/session", json={"temporary": given}).json
     assert made["temporary"] is True
     assert "temporary" not in client.post("/api/session", json={"temporary": False}).json
@@ -105,7 +98,7 @@ def test_json_and_forms_say_so_alike(here, client, given):
     assert (told.status_code, told.json) == (400, {"error": "temporary must be 1, or be left out."})
 
 
-def test_no_model_names_it_and_no_memory_is_told(here, home):
+def test_no_model_names_it_and_no_memory_is_told(home):
     asked = []
 
     def model(messages):
@@ -148,7 +141,7 @@ def test_a_page_of_the_list_counts_it(temporary, manager):
     assert titles == [["Temporary chat", "number 3"], ["number 2", "number 1"], ["number 0"]]
 
 
-def test_a_new_session_is_of_the_kind_that_was_asked_for(here, client):
+def test_a_new_session_is_of_the_kind_that_was_asked_for(client):
     first = post(client, "/sessions", temporary="1").json["session_id"]
     assert post(client, "/sessions", temporary="1").json["session_id"] == first, "nothing was said in it"
     other = post(client, "/sessions").json
@@ -158,7 +151,7 @@ def test_a_new_session_is_of_the_kind_that_was_asked_for(here, client):
 # Without a script
 
 
-def test_everything_is_a_form(here, client, page, manager):
+def test_everything_is_a_form(client, page, manager):
     form = page("/sessions").soup.select_one(".panel-head form")
     button = form.select_one("button[name=temporary]")
 
@@ -270,7 +263,7 @@ def test_a_page_that_comes_back_is_told_that_it_has_ended(temporary, client, man
     assert client.get(stream.replace(ordinary, "none")).status_code == 404
 
 
-def test_an_answer_that_does_not_stop_holds_nothing_up(here, manager, backend):
+def test_an_answer_that_does_not_stop_holds_nothing_up(manager, backend):
     goes_on, session_id = threading.Event(), manager.create_session(temporary=True).session_id
     backend.plays("begun", goes_on, " and on")
     manager.post_message(session_id, "slowly")
@@ -283,7 +276,7 @@ def test_an_answer_that_does_not_stop_holds_nothing_up(here, manager, backend):
     assert manager.storage.ended() == []
 
 
-def test_left_alone_it_ends_after_its_hours(here, home, backend):
+def test_left_alone_it_ends_after_its_hours(home, backend):
     now = datetime(2026, 1, 1, tzinfo=UTC)
     manager = WebChatSessionManager(backend, home / "server" / "s.json", clock=lambda: now.isoformat())
     session_id = manager.create_session(temporary=True).session_id
@@ -333,7 +326,7 @@ def test_the_page_that_keeps_it_shows_it_as_kept(temporary, client):
     assert "data-temporary" not in told
 
 
-def test_what_cannot_be_kept_stays_temporary(here, manager, backend, monkeypatch):
+def test_what_cannot_be_kept_stays_temporary(manager, backend, monkeypatch):
     session_id = manager.create_session(temporary=True).session_id
     with pytest.raises(InvalidInput, match="There are no messages here yet"):
         manager.temporary.keep(session_id, None)
@@ -369,7 +362,7 @@ def test_there_is_no_pin_and_no_archive_for_it(temporary, client):
         )
 
 
-def test_a_person_has_twenty_at_most(here, manager):
+def test_a_person_has_twenty_at_most(manager):
     for _ in range(20):
         manager.send_message("hello", manager.create_session(temporary=True).session_id)
     with pytest.raises(LimitReached, match="20 temporary chats"):
@@ -377,7 +370,7 @@ def test_a_person_has_twenty_at_most(here, manager):
     manager.create_session()
 
 
-def test_empty_ones_count_and_the_oldest_makes_room(here, manager, backend):
+def test_empty_ones_count_and_the_oldest_makes_room(manager, backend):
     said = manager.create_session(temporary=True).session_id
     manager.send_message("hello", said)
     made = [manager.create_session(temporary=True).session_id for _ in range(25)]
@@ -391,7 +384,7 @@ def test_empty_ones_count_and_the_oldest_makes_room(here, manager, backend):
     assert len(manager.storage.temporary_sessions()) == 20
 
 
-def test_a_refused_one_leaves_nothing_behind(here, client, manager, backend, caplog):
+def test_a_refused_one_leaves_nothing_behind(client, manager, backend, caplog):
     for _ in range(20):
         manager.send_message("hello", manager.create_session(temporary=True).session_id)
     before = backend.calls.count("create_session")
@@ -404,17 +397,7 @@ def test_a_refused_one_leaves_nothing_behind(here, client, manager, backend, cap
     assert "Traceback" not in caplog.text
 
 
-def test_what_the_list_cannot_take_is_ended_at_the_backend(manager, backend, monkeypatch):
-    def full(*_args, **_fields):
-        raise StorageError("The list could not be saved", OSError(28, "full"))
-
-    monkeypatch.setattr(manager.store.sessions, "insert", full)
-    with pytest.raises(StorageError, match="could not be saved"):
-        manager.create_session()
-    assert backend.calls[-2:] == ["create_session", "end_session"]
-
-
-def test_the_id_of_one_that_was_refused_is_not_kept(here, manager):
+def test_the_id_of_one_that_was_refused_is_not_kept(manager):
     row = {"session_id": "a" * 32, "temporary": True, "begun": True, "is_active": True}
     for number in range(20):
         manager.storage.sessions.insert({**row, "session_id": f"{number:032}"}, 0)
@@ -479,16 +462,6 @@ def test_what_an_ended_one_took_is_free_again(temporary, client, manager):
         manager.storage.require_memory(0)
     manager.end_session(temporary)
     manager.storage.require_memory(0)
-
-
-def test_where_several_servers_may_be_there_are_none(request, client, page):
-    if request.config.getoption("--storage") != "postgres":
-        pytest.skip("for PostgreSQL")
-    told = post(client, "/sessions", temporary="1")
-    assert (told.status_code, told.json) == (400, {"error": NOT_HERE})
-    assert str(escape(NOT_HERE)) in client.post("/messages", data={"message": "hello", "temporary": "1"}).text
-    assert not page("/sessions").soup.select("button[name=temporary]")
-    assert client.get("/api/sessions").json == {"sessions": []}
 
 
 def test_an_export_of_one_is_imported_as_a_session_like_others(temporary, client, manager, home, tmp_path):

@@ -51,6 +51,7 @@ class PostgresLeases:
     def __init__(self, database: Database, started: Callable[[], None]) -> None:
         """`started` is called before a lease is acquired; it must make sure that `beat` is called from then on."""
         self._database, self._started = database, started
+        self.patience = PATIENCE
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -65,7 +66,7 @@ class PostgresLeases:
         """Names and numbers of leases that could not be released because the database was away."""
 
     def acquire(self, session_id: str) -> Release:
-        return self.take(session_id, PATIENCE)
+        return self.take(session_id, self.patience)
 
     def take(self, name: str, patience: float) -> Release:
         """Acquire the lease of a session, or the lock with that name. Raises SessionBusy, StorageError."""
