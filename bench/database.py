@@ -103,11 +103,14 @@ def _chat_of(running: Cluster, people: int) -> Iterator[processes.Server]:
     """A chat on a database of its own, with the sessions of that many people."""
     import psycopg
 
+    from webchat.storage.postgres.schema import FOLDING
+
     name = f"of_{people}"
     with psycopg.connect(running.url(), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
     storage_at(running.url(name)).close()
     with psycopg.connect(running.url(name), autocommit=True) as connection:
+        connection.execute("SELECT set_config('webchat.folding', %s, false)", (FOLDING,))  # else all would be reindexed
         for statement in _FILL:
             connection.execute(statement, {"people": people, "sessions": people * SESSIONS_EACH})
         connection.execute("VACUUM ANALYZE")

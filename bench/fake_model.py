@@ -1,7 +1,8 @@
 """A model server that costs next to nothing: streams answers in OpenAI's format, at a pace, to any number of clients.
 
 As real servers do, it begins with a chunk that has a role and no text, and closes a connection when asked to. Without
-a number of tokens it answers "essay 2000 at 50", "code …" and "table …" with words.
+a number of tokens it answers "essay 2000 at 50", "code …" and "table …" with words, and "stamps …" with the times at
+which it sends them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from bench.texts import SHAPES
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 CLOSE = b"\r\nConnection: close\r\n\r\n"
+NOW = "0" * 16
+"""Stands in an answer for the microseconds of the system's monotonic clock when the piece is sent."""
 
 
 def token(number: int) -> str:
@@ -94,7 +97,7 @@ class Connection(asyncio.Protocol):
     def _say(self, number: int, due: float) -> None:
         if not self._open:
             return
-        self._transport.write(self._chunks[number])
+        self._transport.write(self._chunks[number].replace(NOW.encode(), b"%016d" % (time.monotonic_ns() // 1000)))
         if number + 1 < len(self._chunks):
             due += self._delay
             asyncio.get_running_loop().call_at(due, self._say, number + 1, due)
@@ -112,7 +115,8 @@ class Writer(Connection):
 
     def _take(self, body: bytes) -> None:
         shape, count, _, rate = json.loads(body)["messages"][-1]["content"].split()
-        self._chunks = [_chunk(delta={"content": piece}, finish_reason=None) for piece in SHAPES[shape](int(count))]
+        pieces = [f"{NOW} "] * int(count) if shape == "stamps" else SHAPES[shape](int(count))
+        self._chunks = [_chunk(delta={"content": piece}, finish_reason=None) for piece in pieces]
         self._delay = 1 / float(rate)
 
 
