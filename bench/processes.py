@@ -65,6 +65,12 @@ class Server:
         assert found is not None  # noqa: S101
         return int(found[1]) / 1024
 
+    def read(self) -> int:
+        """Bytes that the process has read so far, of files and otherwise."""
+        found = re.search(r"^rchar: (\d+)", Path(f"/proc/{self.process.pid}/io").read_text(), re.MULTILINE)
+        assert found is not None  # noqa: S101
+        return int(found[1])
+
     def threads(self) -> int:
         return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
 

@@ -34,7 +34,7 @@ class Running:
     def __init__(self, program: Program, start: Start) -> None:
         self.url = f"http://127.0.0.1:{start.port}/"
         environment = {**os.environ, **program.variables(start)}
-        began = time.monotonic()
+        self.began = time.monotonic()
         self._process = subprocess.Popen(  # noqa: S603
             program.command(start),
             stdout=subprocess.DEVNULL,
@@ -44,7 +44,7 @@ class Running:
             start_new_session=True,
         )
         self._wait()
-        self.took = time.monotonic() - began
+        self.took = time.monotonic() - self.began
 
     def __enter__(self) -> Self:
         return self
