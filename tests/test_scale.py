@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from bench.scale import Costs, Habits, Machines, load_of, simulate
 HABITS = Habits(open_pages=0.5, questions=60, tokens=40, tokens_a_second=20)
 COSTS = Costs(answer=0.02, idle_page=0.0, write=0.001, question=0.004)
 SECONDS = 400
+DOCS = (Path(__file__).parent.parent / "docs" / "scale.md").read_text("utf-8")
 
 
 def outcome(people: int, machines: Machines, costs: Costs = COSTS):
@@ -44,6 +47,19 @@ def test_open_pages_make_a_server_slower_for_the_rest():
 def test_nobody_asks_for_nothing():
     assert outcome(0, Machines(1, 1)).pieces == 0
     assert load_of(0, HABITS, COSTS).servers == 1
+
+
+def test_the_documentation_works_the_same_numbers_through():
+    rows = re.findall(r"^\| ([\d,]+) \|(.*)\|", DOCS.partition("## Worked through")[2], re.MULTILINE)
+    assert [people for people, _ in rows] == ["1,000", "100,000", "10,000,000"]
+    for people, row in rows:
+        load = load_of(int(people.replace(",", "")), Habits(), Costs())
+        told = [float(number.replace(",", "")) for cell in row.split("|")[:4] for number in cell.split("/")]
+        found = [load.answers_a_second, load.in_flight, load.writes_a_second, load.server, load.database]
+        assert told == [
+            pytest.approx(value, rel=0.03, abs=0.5 if place == 1 else 0.005) for place, value in enumerate(found)
+        ]
+    assert f" {load.servers} servers;" in rows[-1][1]
 
 
 def test_the_command_says_what_is_needed():
