@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# opencode 1.18.33, @qwen-code/qwen-code 0.24.4 and @moonshot-ai/kimi-code 2.1.0 (npm), over the Agent Client Protocol:
-# a refused command may end the whole answer.
+# opencode 1.18.33, @qwen-code/qwen-code 0.24.4 and @moonshot-ai/kimi-code 2.1.0 (npm), over the Agent Client Protocol: a rejected
+# command may end the whole answer.
 #
-# Guess: "reject_once" refuses one tool call. The model is told so and goes on, with words or another way, as it does
-# after a tool that failed.
-# Seen: so does Kimi Code. opencode and Qwen Code end the prompt with "end_turn", and the model is not asked again: the
-# answer ends with a failed tool call and no word. The model learns of the refusal with the person's next message.
-# What follows: a client must not take "end_turn" for an answer that has text, and had better show which option was
-# chosen, or the answer looks broken off.
+# Guess: "reject_once" rejects one tool call. The model is told about it and continues, with text or with another approach, as it
+# does after a tool that failed.
+# Seen: only Kimi Code does that. opencode and Qwen Code end the prompt with "end_turn" without calling the model again: the answer
+# ends with a failed tool call and no text. The model learns of the rejection with the person's next message.
+# What follows: a client must not assume that an answer that ends with "end_turn" has text. It should show which option was chosen,
+# or the answer looks truncated.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# opencode 1.18.33, @qwen-code/qwen-code 0.24.4 and @moonshot-ai/kimi-code 2.1.0 (npm), over the Agent Client Protocol:
-# session/list without "cwd" is not the list of all sessions.
+# opencode 1.18.33, @qwen-code/qwen-code 0.24.4 and @moonshot-ai/kimi-code 2.1.0 (npm), over the Agent Client Protocol: session/list
+# without "cwd" does not return all sessions.
 #
-# Guess: "cwd" in session/list is a filter, as the protocol says, so without it an agent lists every session that it has.
-# Seen: so does Kimi Code. Qwen Code lists the sessions of the folder in which its process was started, and opencode those
-# of that folder's git repository. A client that has one process for all folders sees none of the others, with no error.
-# What follows: ask once for each folder that is known, with its "cwd", and join what comes.
+# Guess: "cwd" in session/list is a filter, as the protocol says, so without it an agent lists all of its sessions.
+# Seen: only Kimi Code does. Qwen Code lists the sessions of the folder in which its process was started, and opencode those of that
+# folder's git repository. A client that uses one process for all folders sees none of the others, and gets no error.
+# What follows: send one request for each known folder, with its "cwd", and merge the results.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

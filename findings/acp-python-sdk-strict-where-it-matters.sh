@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# agent-client-protocol 0.12.1 (PyPI): an unknown stop reason fails a prompt whose answer has all arrived.
+# agent-client-protocol 0.12.1 (PyPI): an unknown stop reason fails a prompt whose answer has arrived completely.
 #
-# Guess: names that a client does not know yet are treated alike, as the protocol's extensibility suggests: ignored, or
-# handed over as they are.
-# Seen: three treatments. An unknown tool kind or tool status is handed over. An unknown session update is dropped, with a
-# traceback in the log. An unknown stop reason makes prompt() raise a ValidationError, after every word has been
-# delivered: a client that trusts the call reports a whole answer as failed.
-# What follows: count an answer as ended when the response is there, whatever it says, and take the reason from the
-# error's input if need be.
+# Guess: names that a client does not know yet are all treated the same way, as the protocol's extensibility suggests: they are
+# ignored, or passed on unchanged.
+# Seen: there are three behaviors. An unknown tool kind or tool status is passed on. An unknown session update is dropped, with a
+# traceback in the log. An unknown stop reason makes prompt() raise a ValidationError after all of the text has been delivered: a
+# client that trusts the call reports a complete answer as failed.
+# What follows: treat an answer as ended once the response has arrived, whatever it contains. If you need the reason, take it from
+# the error's input.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

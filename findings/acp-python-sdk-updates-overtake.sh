@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # agent-client-protocol 0.12.1 (PyPI): session updates may be handled out of order.
 #
-# Guess: a client's session_update() is called for one update at a time, in the order in which the agent wrote them, so
-# that a client may await something in it (a lock, a file, a queue with a bound).
-# Seen: each notification becomes a task of its own. If the handler awaits, later updates overtake earlier ones, and the
-# words of an answer change places. prompt() returns only when all of them have been handled.
-# What follows: append to a queue in session_update() without awaiting anything, and let one consumer do the rest.
+# Guess: a client's session_update() is called for one update at a time, in the order in which the agent sent them, so it can safely
+# await something (a lock, a file, a bounded queue).
+# Seen: each notification runs in its own task. If the handler awaits, later updates overtake earlier ones, and the words of an
+# answer are reordered. prompt() returns only after all of them have been handled.
+# What follows: in session_update(), append to a queue without awaiting anything, and let a single consumer do the rest.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

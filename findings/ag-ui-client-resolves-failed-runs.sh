@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # @ag-ui/client 1.0.0 (npm): runAgent() resolves although the run has failed.
 #
-# Guess: `await agent.runAgent()` rejects when the run fails, as it does for an answer of 500: if the agent sends RUN_ERROR, if
-# its stream breaks off before RUN_FINISHED, which the protocol asks of each run, and if what comes is no stream of events (a
-# sign-in page, or JSON with 200).
-# Seen: it rejects for 500 alone. In the other three cases it resolves, and `newMessages` has the half answer, or nothing; it is
-# in `agent.messages` as if it were whole, and sent with the next question. onRunFailed is not called either; RUN_ERROR calls
-# onRunErrorEvent only, a stream that broke off or no stream calls nothing at all.
-# What follows: note onRunFinishedEvent in a subscriber, and take a run without it for failed, whatever the promise says.
+# Guess: `await agent.runAgent()` rejects if the run fails, as it does for status 500: if the agent sends RUN_ERROR, if its stream
+# ends before RUN_FINISHED, which the protocol requires of each run, or if the response is not an event stream (a sign-in page, or
+# JSON with status 200).
+# Seen: it rejects for 500 only. In the other three cases it resolves, and `newMessages` contains half the answer, or nothing. That
+# half is in `agent.messages` as if it were complete, and is sent with the next question. onRunFailed is not called either:
+# RUN_ERROR calls only onRunErrorEvent, and a truncated stream or a response that is not a stream calls nothing at all.
+# What follows: record onRunFinishedEvent in a subscriber, and treat a run without it as failed, whatever the promise says.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

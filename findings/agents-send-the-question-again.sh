@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# openai-agents 0.24.0 with SQLiteSession, langgraph 1.2.24 with langchain-openai 1.7.4, autogen-agentchat 0.7.5 with
-# autogen-ext 0.7.5 and llama-index-core 0.14.25 with llama-index-llms-openai-like 0.8.1, beside agno 3.1.10 (PyPI): "Try again"
-# after a failed answer.
+# openai-agents 0.24.0 with SQLiteSession, langgraph 1.2.24 with langchain-openai 1.7.4, autogen-agentchat 0.7.5 with autogen-ext
+# 0.7.5 and llama-index-core 0.14.25 with llama-index-llms-openai-like 0.8.1, beside agno 3.1.10 (PyPI): "Try again" after a failed
+# answer.
 #
-# Guess: what is kept of a conversation is what was answered. If the model's server fails, the same question is asked once more
-# and the model is sent it once.
-# Seen: so does agno. The other four have kept the question of the failed run, and send it twice, one after the other. Most
-# models cope with that; the chat templates of Gemma and of older Mistral models demand that roles alternate, and servers that
-# use them refuse the request: after one failure every further question fails, since the two stay in the history.
-# What follows: after an error take the question out again (SQLiteSession.pop_item(), RemoveMessage, model_context or memory),
-# or keep the history oneself and give it with each question.
+# Guess: the history keeps only questions that were answered. If the model's server fails and the same question is asked again, the
+# model receives it once.
+# Seen: only agno does that. The other four keep the question of the failed run, and send it twice in a row. Most models cope, but
+# the chat templates of Gemma and of older Mistral models require alternating roles, and servers that use them refuse the request.
+# After one failure, every further question fails, since both copies stay in the history.
+# What follows: after an error, remove the question (SQLiteSession.pop_item(), RemoveMessage, model_context or memory), or keep the
+# history yourself and pass it with each question.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

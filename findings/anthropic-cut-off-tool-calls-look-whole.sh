@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# anthropic 2.14.0 (PyPI): the input of a tool call that was cut off is completed, and looks like a whole one.
+# anthropic 2.14.0 (PyPI): the input of a truncated tool call is completed, and looks like a complete one.
 #
-# Guess: when the answer ends at max_tokens in the middle of a tool call's JSON, the collected block has no usable
-# input: an error is raised, as json.loads() would, or the text is handed over as it came.
-# Seen: messages.stream() reads the JSON leniently: open objects and lists are closed, and a key or string that was
-# not finished is left out. get_final_message() gives a plain dict with the arguments that happened to arrive first,
-# no error. Only the stop reason of the whole message, "max_tokens", tells that `dry_run` or half of the list is
-# missing.
-# What follows: look at stop_reason before running any tool, and run none if it is "max_tokens"; optional arguments
-# that make a tool more careful would be lost first.
+# Guess: if the answer ends at max_tokens in the middle of a tool call's JSON, the collected block has no usable input: an error is
+# raised, as json.loads() would, or the raw text is returned.
+# Seen: messages.stream() parses the JSON leniently: it closes open objects and lists, and drops a key or string that is incomplete.
+# get_final_message() returns a plain dict with the arguments that happened to arrive first, and raises no error. Only the stop
+# reason of the whole message, "max_tokens", shows that `dry_run` or half of the list is missing.
+# What follows: check stop_reason before running any tool, and run none if it is "max_tokens". Optional arguments that make a tool
+# more careful may be the ones that are lost.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# anthropic 2.14.0 (PyPI): what a stream raises when the answer ends badly, after its first words.
+# anthropic 2.14.0 (PyPI): what a stream raises if the answer fails after its first words.
 #
-# Guess: what can go wrong before an answer and within it is told alike: "overloaded" is an OverloadedError with
-# status 529, a broken connection an APIConnectionError, and an answer that ends without its message_stop an error
-# too; so that one `except anthropic.APIError` and the status decide about a retry.
-# Seen: the error event becomes a plain APIStatusError with status_code 200; a broken connection comes as httpx2's
-# RemoteProtocolError, which is neither an anthropic.AnthropicError nor an error of httpx; and if the stream just
-# ends, nothing is raised: get_final_message() gives what there is, with stop_reason None.
-# What follows: in a stream look at error.body["error"]["type"], not at the status; catch httpx2.HTTPError as well;
-# and take an answer for whole only if stop_reason is set.
+# Guess: errors before an answer and within it are reported in the same way: "overloaded" is an OverloadedError with status 529, a
+# broken connection is an APIConnectionError, and an answer that ends without message_stop is an error, too. Then a single
+# `except anthropic.APIError` and the status are enough to decide about a retry.
+# Seen: the error event becomes a plain APIStatusError with status_code 200. A broken connection raises httpx2's
+# RemoteProtocolError, which is neither an anthropic.AnthropicError nor an httpx error. If the stream simply ends, nothing is
+# raised: get_final_message() returns what has arrived, with stop_reason None.
+# What follows: in a stream, check error.body["error"]["type"] rather than the status. Catch httpx2.HTTPError as well, and treat an
+# answer as complete only if stop_reason is set.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # @microsoft/fetch-event-source 2.0.1 (npm) with sse-starlette 3.7.0 (starlette 1.10.0, uvicorn 0.54.0, PyPI): a question that is
-# asked again and again.
+# sent again and again.
 #
-# Guess: a comment (": ping") is no message, says the HTML standard. sse-starlette sends one every 15 seconds to keep the connection
-# open while the model thinks, and the reader passes over it. An exception in `onmessage` rejects the promise.
-# Seen: each comment calls `onmessage` with empty data. JSON.parse("") throws, and what throws is taken for a lost connection: a
-# second later the same POST is sent once more, and so on. Each answer that takes longer than the ping's interval begins anew
-# for ever: the model is asked and paid for each time, the page shows the beginnings one after the other, and the promise never
-# settles. Short answers work, so no test meets it. A `retry:` on its own does the same.
-# What follows: `if (!message.data) return` in `onmessage`, and an `onerror` that throws, so that a POST is never repeated. In this
-# project a message that is sent again with the same key is the same message, whichever reader sends it.
+# Guess: according to the HTML standard, a comment (": ping") is not a message. sse-starlette sends one every 15 seconds to keep the
+# connection open while the model thinks, and the reader ignores it. An exception in `onmessage` rejects the promise.
+# Seen: each comment calls `onmessage` with empty data. JSON.parse("") throws, and the exception is treated as a lost connection: a
+# second later the same POST is sent again, and so on. An answer that takes longer than the ping interval restarts forever: the
+# model is called and paid for each time, the page shows one beginning after another, and the promise never settles. Short answers
+# work, so tests do not catch it. A `retry:` on its own has the same effect.
+# What follows: use `if (!message.data) return` in `onmessage`, and an `onerror` that throws, so that a POST is never repeated. In
+# this project, sending is idempotent: a message that is sent again with the same key is the same message, whichever reader sends
+# it.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$folder"' EXIT

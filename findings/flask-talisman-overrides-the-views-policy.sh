@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
 # Flask-Talisman 1.1.0 (PyPI), with Flask 3.1.3: the headers of a view are replaced by the defaults.
 #
-# Guess: the extension fills in the security headers that an answer lacks, as `response.headers.setdefault()` would; a
-# page that sets its own Content-Security-Policy keeps it.
-# Seen: all five headers tried are written over after the view, without a warning: a strict policy becomes Talisman's
-# default one, X-Frame-Options DENY becomes SAMEORIGIN, an HSTS of a minute one of a year with all subdomains. What a
-# view needs counts only if it is said in Talisman's own decorator.
-# What follows: a package that mounts its pages in somebody's Flask app cannot rely on the policy it sends: say in its
-# docs which policy its pages need, and give it to Talisman, or set the headers in a WSGI middleware outside of the
-# app.
+# Guess: the extension adds the security headers that a response lacks, as `response.headers.setdefault()` would. A page that sets
+# its own Content-Security-Policy keeps it.
+# Seen: all five headers tried are overwritten after the view, without a warning. A strict policy becomes Talisman's default policy,
+# X-Frame-Options DENY becomes SAMEORIGIN, and an HSTS of a minute becomes one of a year with all subdomains. A view's own values
+# count only if they are set with Talisman's own decorator.
+# What follows: a package that mounts its pages in somebody else's Flask app cannot rely on the policy it sends. Document which
+# policy its pages need, and pass that to Talisman, or set the headers in a WSGI middleware around the app.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# pydantic-ai-slim 2.68.0, langchain-openai 1.7.4, agno 3.1.10 and smolagents 1.26.0 (PyPI), beside openai-agents 0.24.0: how
-# many tokens an answer took if the server tells it in each chunk.
+# pydantic-ai-slim 2.68.0, langchain-openai 1.7.4, agno 3.1.10 and smolagents 1.26.0 (PyPI), beside openai-agents 0.24.0: how many
+# tokens an answer used, if the server reports its usage in each chunk.
 #
-# Guess: `usage` of a chunk counts all of the answer so far, and the last one holds. OpenAI's API sends just one; Perplexity,
-# Gemini's compatible endpoint, some models at Fireworks and vLLM with `continuous_usage_stats` send one in each chunk.
-# Seen: only openai-agents takes the last. The other four add them up: the question is counted once for each chunk, and the
-# answer as 1 + 2 + 3 + … tokens. An answer of 400 chunks to a question of 2,000 tokens is told as 800,000 tokens, and limits
-# on usage and prices are reckoned with that.
-# What follows: behind such a server take the tokens from the last chunk oneself, or set what there is for it (pydantic-ai has
-# the model setting `openai_continuous_usage_stats`, agno's models have `collect_metrics_on_completion`).
+# Guess: a chunk's `usage` covers the answer so far, and the last one counts. OpenAI's API sends only one. Perplexity, Gemini's
+# compatible endpoint, some models at Fireworks and vLLM with `continuous_usage_stats` send one in each chunk.
+# Seen: only openai-agents uses the last one. The other four add them up: the question is counted once for each chunk, and the
+# answer as 1 + 2 + 3 + … tokens. An answer of 400 chunks to a question of 2,000 tokens is reported as 800,000 tokens, and usage
+# limits and prices are computed from that.
+# What follows: with such a server, take the usage from the last chunk yourself, or use the framework's option for it (pydantic-ai
+# has the model setting `openai_continuous_usage_stats`, agno's models have `collect_metrics_on_completion`).
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

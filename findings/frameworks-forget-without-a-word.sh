@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# agno 3.1.10, strands-agents 1.62.0 and llama-index-core 0.14.25 with llama-index-llms-openai-like 0.8.1 (PyPI): how much of
-# a conversation the model is sent.
+# agno 3.1.10, strands-agents 1.62.0 and llama-index-core 0.14.25 with llama-index-llms-openai-like 0.8.1 (PyPI): how much of a
+# conversation is sent to the model.
 #
-# Guess: an agent or chat engine that keeps the conversation sends all of it, until the model's server says that it is too
-# long; or it drops the oldest messages one by one, and says so.
-# Seen: no error, no warning, and none of them asks what the model can take. agno with `add_history_to_context` sends the last
-# three questions, strands the last 40 messages. LlamaIndex takes every OpenAI-compatible model for one of 3,900 tokens,
-# and its memory makes room by most of what it holds: of 28 questions that were sent, 2 are left with the next one.
-# What follows: set `num_history_runs`, `conversation_manager` or `context_window` (and `memory`), and show people where the
-# model's memory of their conversation begins. Better, send the history from one's own transcript.
+# Guess: an agent or chat engine that keeps the conversation sends all of it until the model's server says that it is too long, or
+# it drops the oldest messages one by one, and reports that.
+# Seen: there is no error and no warning, and none of them checks how much the model accepts. agno with `add_history_to_context`
+# sends the last three questions, and strands the last 40 messages. LlamaIndex assumes a context of 3,900 tokens for every
+# OpenAI-compatible model, and its memory makes room by dropping most of what it holds: one request contains 28 questions, and the
+# next one only 2.
+# What follows: set `num_history_runs`, `conversation_manager` or `context_window` (and `memory`), and show people where the model's
+# memory of their conversation begins. Better, send the history from your own transcript.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # pydantic-ai-slim 2.68.0, langchain 1.5.2 with langchain-openai 1.7.4, openai-agents 0.24.0, agno 3.1.10 (PyPI) and ai 7.0.173 with
-# @ai-sdk/openai-compatible 3.0.92 (npm): tool calls of servers that number them otherwise than OpenAI's.
+# @ai-sdk/openai-compatible 3.0.92 (npm): tool calls from servers that number them differently than OpenAI's.
 #
-# Guess: a call is known by its `id`. Two calls that both have "index": 0 (Ollama has sent them, and gateways to Gemini) are two, and a
-# call that repeats id and name in each piece of its arguments (MiniMax on NVIDIA's NIM) is one; a framework takes both, or neither.
-# Seen: only ai takes both. pydantic-ai joins names in both cases, and tells the model that there is no tool "looklook". langchain
-# takes two calls with one index, but not the repeated name; openai-agents and agno the other way round: one of the two calls is
-# lost, and the other fails. No run has an error: the model reads one, and mostly tries again.
-# What follows: a server numbers its calls from 0 on and sends a name once. Behind other servers ask without streaming, or for one
+# Guess: a call is identified by its `id`. Two calls that both have "index": 0 (Ollama has sent them, and gateways to Gemini) are
+# two calls, and a call that repeats its id and name in each piece of its arguments (MiniMax on NVIDIA's NIM) is one. A framework
+# handles both cases, or neither.
+# Seen: only ai handles both. pydantic-ai concatenates the names in both cases, and tells the model that there is no tool
+# "looklook". langchain handles two calls with the same index, but not the repeated name. With openai-agents and agno, it is the
+# other way around: one of the two calls is lost, and the other fails. No run has an error: the model reads one, and usually tries
+# again.
+# What follows: a server should number its calls from 0 and send each name once. With other servers, do not stream, or request one
 # call at a time (`parallel_tool_calls=False`).
 set -euo pipefail
 folder=$(mktemp -d)

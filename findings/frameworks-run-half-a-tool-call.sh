@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# langchain 1.5.2 with langchain-openai 1.7.4, and llama-index-core 0.14.25 with llama-index-llms-openai-like 0.8.1 (PyPI),
-# beside openai-agents 0.24.0 and pydantic-ai-slim 2.68.0: a tool call that was cut off is run.
+# langchain 1.5.2 with langchain-openai 1.7.4, and llama-index-core 0.14.25 with llama-index-llms-openai-like 0.8.1 (PyPI), beside
+# openai-agents 0.24.0 and pydantic-ai-slim 2.68.0: a truncated tool call is run.
 #
-# Guess: when an answer ends at the token limit ("length") in the middle of a tool call's arguments, an agent does not run the
-# tool: what arrived is no JSON. LangChain's documentation has `invalid_tool_calls` for just that.
-# Seen: openai-agents and pydantic-ai refuse it. LangChain refuses it only if the model is not streamed; streamed (as any page
-# that shows words will have it), it closes what is open and leaves out what is half written. LlamaIndex does so as well. The
-# tool runs without `dry_run`, which the model was just writing: here files are deleted that were only to be listed.
-# What follows: give tools no optional argument that makes them more careful; make the harmless way the default. In LangChain
-# check `response_metadata["finish_reason"]` in a middleware, before the tools.
+# Guess: if an answer ends at the token limit ("length") in the middle of a tool call's arguments, an agent does not run the tool,
+# since what arrived is not valid JSON. LangChain's documentation has `invalid_tool_calls` for exactly that.
+# Seen: openai-agents and pydantic-ai reject it. LangChain rejects it only if the model is not streamed. If it is streamed, as it is
+# for any page that shows words as they arrive, LangChain closes what is open and drops what is incomplete. LlamaIndex does the
+# same. The tool runs without `dry_run`, which the model was just writing: here, files are deleted that should only have been
+# listed.
+# What follows: give tools no optional argument that makes them more careful; make the harmless behavior the default. In LangChain,
+# check `response_metadata["finish_reason"]` in a middleware, before the tools run.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

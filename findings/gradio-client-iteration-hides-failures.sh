@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# gradio_client 2.7.2 with gradio 6.31.0 (PyPI): iterating over a job does not tell that it failed, and may give
-# nothing.
+# gradio_client 2.7.2 with gradio 6.31.0 (PyPI): iterating over a job does not report that it failed, and may yield nothing.
 #
-# Guess: `for piece in client.submit(…)` gives what the function yields and raises if the function raises; a function
-# that returns its answer instead of yielding gives one piece.
-# Seen: if the function raises after two pieces, the loop ends after two pieces as if that were all, and the job's
-# status says FINISHED; only result() raises. For a function without yield the loop gives nothing at all, though
-# result() has the answer.
-# What follows: after the loop always call job.result(): it raises what went wrong, and its value is the answer where
-# there was nothing to iterate over.
+# Guess: `for piece in client.submit(…)` yields what the function yields, and raises if the function raises. A function that returns
+# its answer instead of yielding gives one piece.
+# Seen: if the function raises after two pieces, the loop ends after two pieces as if they were the whole answer, and the job's
+# status is FINISHED. Only result() raises. If the function does not yield, the loop yields nothing at all, although result() has
+# the answer.
+# What follows: always call job.result() after the loop. It raises the error if there was one, and returns the answer if there was
+# nothing to iterate over.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

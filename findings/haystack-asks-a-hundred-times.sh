@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# haystack-ai 3.4.1, beside pydantic-ai-slim 2.68.0 and openai-agents 0.24.0 (PyPI): a model that says nothing.
+# haystack-ai 3.4.1, beside pydantic-ai-slim 2.68.0 and openai-agents 0.24.0 (PyPI): a model that returns an empty answer.
 #
-# Guess: an empty answer ("stop", no text, no tool call), as small models give after a tool, ends the run: with an empty answer or
-# with an error, at most after one more try.
-# Seen: openai-agents gives an empty answer. pydantic-ai asks once more and raises. haystack's Agent goes on asking the same until
-# its 100 steps are over, and then returns as if all were well, but for a line in the log. What costs one request costs a hundred,
-# and the person waits for all of them.
-# What follows: give haystack's Agent a `max_agent_steps` of some ten, and look at whether its last message has a text.
+# Guess: an empty answer ("stop", no text, no tool call), which small models often return after a tool, ends the run with an empty
+# answer or with an error, after one retry at most.
+# Seen: openai-agents returns an empty answer. pydantic-ai retries once and raises. haystack's Agent repeats the same request until
+# its 100 steps are used up, and then returns as if nothing were wrong, except for a line in the log. What should cost one request
+# costs a hundred, and the person waits for all of them.
+# What follows: set haystack's `max_agent_steps` to about ten, and check whether the Agent's last message has text.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# markdownify 1.2.3, html2text 2025.4.15 and html-to-markdown 3.21.2 (PyPI), turndown 7.2.5 and node-html-markdown 2.0.0 (npm),
-# with markdown-it-py 4.3.0: words in angle brackets on a page that becomes Markdown.
+# markdownify 1.2.3, html2text 2025.4.15 and html-to-markdown 3.21.2 (PyPI), turndown 7.2.5 and node-html-markdown 2.0.0 (npm), with
+# markdown-it-py 4.3.0: words in angle brackets on a page that is converted to Markdown.
 #
-# Guess: a converter from HTML to Markdown escapes what Markdown would take for a mark, so that its text is shown again as it was:
-# "\*" for a star that is a star, and something for `List&lt;String&gt;`, which on the page is the text "List<String>".
-# Seen: all five write `List<String>` with bare brackets. That is a tag again: shown by CommonMark's rules, as here, it is left out,
-# and "cd <folder>, then make" loses the folder. Most escape stars all the same; html2text and html-to-markdown do not, unless
-# asked to: of "2*3*4" there is "234" left. With these libraries agents read pages, and chats take over what is pasted or
-# exported from another chat.
-# What follows: replace "<" in the page's texts by "\<" before they are converted, or show Markdown with `html` switched off.
-# This project's pages do the latter, and its import of exported HTML escapes the marks.
+# Guess: a converter from HTML to Markdown escapes characters that Markdown would interpret, so that the text renders as before:
+# "\*" for a literal star, and some escape for `List&lt;String&gt;`, which is the text "List<String>" on the page.
+# Seen: all five write `List<String>` with bare brackets. That is a tag again: rendered by CommonMark's rules, as here, it is
+# dropped, and "cd <folder>, then make" loses the folder. Most of them do escape stars. html2text and html-to-markdown do so only if
+# an option is set: "2*3*4" becomes "234". Agents use these libraries to read pages, and chats use them for content that is pasted,
+# or exported from another chat.
+# What follows: replace "<" in the page's text by "\<" before the conversion, or render Markdown with `html` switched off. This
+# project's pages do the latter, and its import of exported HTML escapes such characters.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# markdownify 1.2.3, html2text 2025.4.15, html-to-markdown 3.21.2 and inscriptis 2.7.6 (PyPI), turndown 7.2.5 and
-# node-html-markdown 2.0.0 (npm), beside trafilatura 2.3.1 (PyPI): powers of a page that a model is to read.
+# markdownify 1.2.3, html2text 2025.4.15, html-to-markdown 3.21.2 and inscriptis 2.7.6 (PyPI), turndown 7.2.5 and node-html-markdown
+# 2.0.0 (npm), beside trafilatura 2.3.1 (PyPI): powers on a page that a model reads.
 #
-# Guess: a converter that has no mark for `<sup>` leaves the tag, which Markdown allows, or writes "10^6".
-# Seen: the tag is taken away and the number stays: a page's 10<sup>6</sup> becomes 106, its 10<sup>-3</sup> becomes "10-3", its
-# 5 m<sup>2</sup> "5 m2", and the note 1 behind the year 2019 makes it the year 20191. All but trafilatura
-# do so by default. The model is told wrong numbers, and repeats them with the page as source.
-# What follows: set `sup_symbol="^"` in markdownify (html-to-markdown has such an option, too), add a rule to turndown, and for
-# the others replace `<sup>` in the page before. This project's import of exported HTML keeps the tag, and its pages show it.
+# Guess: a converter that has no syntax for `<sup>` keeps the tag, which Markdown allows, or writes "10^6".
+# Seen: the tag is removed and the number stays. 10<sup>6</sup> becomes 106, 10<sup>-3</sup> becomes "10-3", 5 m<sup>2</sup> becomes
+# "5 m2", and footnote 1 after the year 2019 makes it the year 20191. All but trafilatura do this by default. The model is given
+# wrong numbers, and repeats them with the page as its source.
+# What follows: set `sup_symbol="^"` in markdownify (html-to-markdown has a similar option), add a rule to turndown, and for the
+# others, replace `<sup>` in the page before the conversion. This project's import of exported HTML keeps the tag, and its pages
+# show it.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# hypercorn 0.18.0 (PyPI), running a WSGI application (Flask 3.1.3): an answer without a body becomes a 500.
+# hypercorn 0.18.0 (PyPI), running a WSGI application (Flask 3.1.3): a response without a body becomes a 500.
 #
-# Guess: a WSGI application may return an empty iterable, and Flask does for 204, 304 and every HEAD request; a server
-# then sends the status and the headers that start_response() was given.
-# Seen: hypercorn sends them together with the first piece of the body. If there is no piece, they are dropped: the
-# client gets 500 with an empty body, and the log complains of an unexpected ASGI message, with no hint at the view.
-# Every 204, every 304 (so each picture or style sheet that a browser revalidates) and every HEAD request fails, while
-# gunicorn 27.0.1 answers all of them.
-# What follows: under hypercorn wrap the application, so that an empty body becomes one empty piece (the third line).
+# Guess: a WSGI application may return an empty iterable, and Flask does for 204, 304 and every HEAD request. The server then sends
+# the status and the headers that were passed to start_response().
+# Seen: hypercorn sends them together with the first chunk of the body. If there is none, they are dropped: the client gets a 500
+# with an empty body, and the log complains about an unexpected ASGI message, without naming the view. Every 204, every 304 (so each
+# image or style sheet that a browser revalidates) and every HEAD request fails. gunicorn 27.0.1 handles all of them.
+# What follows: under hypercorn, wrap the application so that an empty body becomes one empty chunk (the third line).
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# instructor 1.17.0 with openai 3.3.0 (PyPI): streamed, a structured answer that was cut off passes as whole.
+# instructor 1.17.0 with openai 3.3.0 (PyPI): if streamed, a truncated structured answer passes as complete.
 #
-# Guess: an answer that ends with finish_reason "length" raises IncompleteOutputException, whether it is streamed or not; at
-# the latest the last object of create_partial() is checked against the model, which has required fields.
-# Seen: only create() raises. create_partial() ends as if nothing had happened: its last object has half of a list, half of a
-# word, and None in a required field. create_iterable() leaves the unfinished object out, and the person sees fewer.
-# What follows: validate the last object of create_partial() with the real class (half a list of strings still passes), and
-# look at the finish reason, which the chunks of a stream of one's own tell, and these helpers do not.
+# Guess: an answer that ends with finish_reason "length" raises IncompleteOutputException, whether it is streamed or not. At the
+# latest, the last object of create_partial() is validated against the model, which has required fields.
+# Seen: only create() raises. create_partial() ends as if nothing had happened: its last object has half of a list, half of a word,
+# and None in a required field. create_iterable() drops the incomplete object, and the person sees fewer objects.
+# What follows: validate the last object of create_partial() against the real class (half a list of strings still passes), and check
+# the finish reason. The chunks of a stream that you request yourself contain it; these helpers do not expose it.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# langchain 1.5.2 with langgraph 1.2.24 and langchain-openai 1.7.4 (PyPI): a tool that fails or is stopped ends its thread.
+# langchain 1.5.2 with langgraph 1.2.24 and langchain-openai 1.7.4 (PyPI): a tool that fails or is stopped makes its thread
+# unusable.
 #
-# Guess: create_agent() tells the model when a tool raises, as other frameworks do, or the run fails; either way, and after
-# a stop too, the thread can be asked the next question, since the checkpointer keeps the last good state.
-# Seen: the run fails, and the checkpoint holds the model's tool call without a result. Every further question is sent with
-# it, and a server that checks that each call has its result (OpenAI's does) refuses them all with 400: one network error
-# in a tool, or one press of Stop while it runs, and the conversation is over.
-# What follows: let tools return their errors (a middleware with wrap_tool_call), and after a failure or a stop send a
-# ToolMessage for each call without one ahead of the next question.
+# Guess: if a tool raises, create_agent() tells the model, as other frameworks do, or the run fails. Either way, and also after a
+# stop, the thread accepts the next question, since the checkpointer keeps the last good state.
+# Seen: the run fails, and the checkpoint contains the model's tool call without a result. Every further question is sent with it,
+# and a server that checks that each call has a result (OpenAI's does) rejects them all with 400. One network error in a tool, or
+# one press of Stop while it runs, and the conversation is over.
+# What follows: let tools return their errors (with a middleware that defines wrap_tool_call). After a failure or a stop, send a
+# ToolMessage for each call that has no result, ahead of the next question.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# langgraph 1.2.24 (with langchain-openai 1.7.4) and agno 3.1.10, beside openai-agents 0.24.0 and pydantic-ai-slim
-# 2.68.0 (PyPI): a model that calls the same tool again and again.
+# langgraph 1.2.24 (with langchain-openai 1.7.4) and agno 3.1.10, beside openai-agents 0.24.0 and pydantic-ai-slim 2.68.0 (PyPI): a
+# model that calls the same tool again and again.
 #
-# Guess: every agent framework ends a run after some rounds by default: openai-agents after 10, pydantic-ai after 50,
-# langgraph after its well-known 25 steps, agno after some number too, or at least after its tool_call_limit.
-# Seen: the first two do. create_react_agent() of langgraph and agno's Agent still go on after 60 rounds, and end here
-# only since the scripted model gives in. agno's tool_call_limit ends nothing either: it refuses to run the tool, and
-# asks the model again. Small local models do fall into such loops, and every round is paid for.
-# What follows: set `{"recursion_limit": 25}` in langgraph's config; with agno count the rounds oneself (in a tool
-# hook, or at the model server), and let Stop reach the run.
+# Guess: every agent framework ends a run after some number of rounds by default: openai-agents after 10, pydantic-ai after 50,
+# langgraph after its well-known 25 steps, agno after some number as well, or at least at its tool_call_limit.
+# Seen: the first two do. langgraph's create_react_agent() and agno's Agent are still running after 60 rounds, and end here only
+# because the scripted model gives up. agno's tool_call_limit does not end the run either: it refuses to run the tool, and calls the
+# model again. Small local models do get into such loops, and every round is paid for.
+# What follows: set `{"recursion_limit": 25}` in langgraph's config. With agno, count the rounds yourself (in a tool hook, or at the
+# model server), and make sure that Stop reaches the run.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

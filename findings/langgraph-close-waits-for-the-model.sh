@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # langgraph 1.2.24 with langchain-openai 1.7.4 (PyPI): closing a stream waits until the model has finished.
 #
-# Guess: closing the generator of graph.stream(…, stream_mode="messages") stops the run: the request to the model is
-# given up, as when the generator of a client library is closed, and close() returns.
-# Seen: close() blocks until the model has written its whole answer, here the last of 30 pieces, after the first was
-# read; nothing tells the model server to stop.
-# What follows: a Stop button must not wait for close(): end the answer on the page first and close in a thread of its
-# own. Async graphs, run as a task that is cancelled, are the way to really stop the model.
+# Guess: closing the generator of graph.stream(…, stream_mode="messages") stops the run: the request to the model is aborted, as it
+# is when you close the generator of a client library, and close() returns.
+# Seen: close() blocks until the model has written its whole answer: here, the stream is closed after the first of 30 chunks, and
+# close() waits for the last. Nothing tells the model server to stop.
+# What follows: a Stop button must not wait for close(). End the answer on the page first, and close the stream in a separate
+# thread. To really stop the model, use an async graph, run as a task that you cancel.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

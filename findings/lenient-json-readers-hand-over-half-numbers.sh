@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# jiter 0.19.0, partial-json-parser 0.2.1.1.post7 and json-repair 0.64.6 (PyPI), beside best-effort-json-parser 1.5.1,
-# partial-json 0.1.7 and parsePartialJson() of ai 7.0.173 (npm): JSON that is still being written.
+# jiter 0.19.0, partial-json-parser 0.2.1.1.post7 and json-repair 0.64.6 (PyPI), beside best-effort-json-parser 1.5.1, partial-json
+# 0.1.7 and parsePartialJson() of ai 7.0.173 (npm): JSON that is still being written.
 #
-# Guess: a reader for unfinished JSON hands over strings as they grow, and holds back what would change its meaning: a number
-# until something follows it, and a word such as `tr` until it is whole.
-# Seen: all six hand over 12 while 1250 is being written, and nothing tells it from a 12 that is whole. Four complete `tr` to
-# true, which is safe. Two make up what can never come: best-effort-json-parser takes a lone minus for 0, json-repair for
-# an empty string, and `tr` for the string "tr".
-# What follows: show growing strings only; take numbers and words from a tool call or a structured answer when it has ended,
-# or when the next key has begun.
+# Guess: a parser for incomplete JSON returns strings as they grow, and holds back values whose meaning could still change: a number
+# until something follows it, and a word such as `tr` until it is complete.
+# Seen: all six return 12 while 1250 is being written, and nothing distinguishes it from a complete 12. Four complete `tr` to true,
+# which is safe. Two invent values that can never come: best-effort-json-parser parses a lone minus as 0, json-repair parses it as
+# an empty string, and `tr` as the string "tr".
+# What follows: show only strings while they grow. Use numbers and words from a tool call or a structured answer only when it has
+# ended, or when the next key has begun.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

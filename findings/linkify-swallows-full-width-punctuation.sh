@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# markdown-it-py 4.3.0 with linkify-it-py 2.2.0 (PyPI): where an address in Chinese or Japanese text ends.
+# markdown-it-py 4.3.0 with linkify-it-py 2.2.0 (PyPI): where a URL in Chinese or Japanese text ends.
 #
-# Guess: a bare address ends before full-width punctuation, as it does before ". " or ")" in English; a model that
-# answers in Chinese puts no blank after it.
-# Seen: that holds only for an address without a path. After a path the full stop, the comma, the bracket and all the
-# words behind them, up to the next blank, belong to the link: the link leads nowhere, and half of the sentence is
-# underlined.
-# What follows: for answers in these languages end the match at the first full-width punctuation mark in a rule of
-# one's own, or write addresses as `<https://…>`, which holds.
+# Guess: a bare URL ends before full-width punctuation, as it does before ". " or ")" in English. A model that answers in Chinese
+# puts no space after it.
+# Seen: that is true only for a URL without a path. After a path, the full stop, the comma, the bracket and all the words after
+# them, up to the next space, become part of the link. The link leads nowhere, and half of the sentence is underlined.
+# What follows: for answers in these languages, end the match at the first full-width punctuation mark in a custom rule, or write
+# URLs as `<https://…>`, which works.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

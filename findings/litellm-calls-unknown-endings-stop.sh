@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # litellm 1.110.2 (PyPI): finish reasons that it does not know become "stop".
 #
-# Guess: the finish_reason of the server is handed on, or an unknown one is told apart, so that an answer that was cut
-# off can be known from a whole one.
-# Seen: all that is not in its table is reported as "stop", streamed or not: DeepSeek's documented
-# `insufficient_system_resource`, Mistral's `model_length` and Z.ai's `network_error`, all three for answers that
-# broke off, also through litellm's own provider for that service. The answer looks whole.
-# What follows: behind litellm "stop" does not mean that an answer is whole. Where it matters talk to these services
-# directly, or count the tokens against the limit.
+# Guess: the server's finish_reason is passed on, or an unknown one is marked as such, so that you can tell a truncated answer from
+# a complete one.
+# Seen: everything that is not in its table is reported as "stop", streamed or not: DeepSeek's documented
+# `insufficient_system_resource`, Mistral's `model_length` and Z.ai's `network_error`. All three mean that the answer is incomplete.
+# It happens even with litellm's own provider for the service, and the answer looks complete.
+# What follows: behind litellm, "stop" does not mean that an answer is complete. If that matters, call these services directly, or
+# compare the token count with the limit.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# litellm 1.110.2 (PyPI): when it streams, it makes up how many tokens were reasoning.
+# litellm 1.110.2 (PyPI): when it streams, it makes up the number of reasoning tokens.
 #
-# Guess: `usage` has what the server has counted. A server that tells only the sum of an answer's tokens says nothing of
-# reasoning, and neither does litellm, as without streaming.
-# Seen: the streamed usage has `completion_tokens_details`, which the server never sent: litellm has counted the reasoning
-# with a tokenizer of its own, which is not the model's, and no higher than the sum. Here all 40 tokens are reasoning and
-# 0 are text, of an answer that is longer than its reasoning.
-# What follows: behind litellm show the sum alone. `reasoning_tokens` and `text_tokens` are numbers only if the service
-# itself counts them.
+# Guess: `usage` contains what the server counted. If a server reports only the total of an answer's tokens, it says nothing about
+# reasoning, and neither does litellm, as is the case without streaming.
+# Seen: the streamed usage has `completion_tokens_details`, which the server never sent. litellm counts the reasoning with its own
+# tokenizer, which is not the model's, and caps the count at the total. Here, all 40 tokens are reasoning and 0 are text, for an
+# answer that is longer than its reasoning.
+# What follows: behind litellm, show only the total. `reasoning_tokens` and `text_tokens` are meaningful only if the service itself
+# counts them.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

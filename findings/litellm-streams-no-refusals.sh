@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# litellm 1.110.2 (PyPI): a refusal is gone when it is streamed, and so is text that comes as parts.
+# litellm 1.110.2 (PyPI): a refusal is lost when it is streamed, and so is text that is sent as parts.
 #
-# Guess: what an OpenAI-compatible server sends in `delta.refusal` is handed on, as `message.refusal` is without streaming.
-# Seen: the streamed answer has no chunk with anything in it, and ends with "stop": the model seems to have said nothing.
-# The same happens to a `content` that is a list of text parts, which without streaming is an error.
-# What follows: behind litellm an empty answer may be a refusal. Say that nothing came, and offer to ask again; where it
-# matters ask without streaming.
+# Guess: what an OpenAI-compatible server sends in `delta.refusal` is passed on, as `message.refusal` is without streaming.
+# Seen: all chunks of the streamed answer are empty, and it ends with "stop": the model seems to have said nothing. The same happens
+# to a `content` that is a list of text parts, which is an error without streaming.
+# What follows: behind litellm, an empty answer may be a refusal. Say that the answer was empty, and offer a retry. If it matters,
+# do not stream.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# llama-index-core 0.14.25 with llama-index-workflows 2.26.1 and llama-index-llms-openai-like 0.8.1 (PyPI): an agent's
-# Context does not hold the conversation.
+# llama-index-core 0.14.25 with llama-index-workflows 2.26.1 and llama-index-llms-openai-like 0.8.1 (PyPI): an agent's Context does
+# not hold the conversation.
 #
-# Guess: `ctx = Context(agent)` given to each run() is what makes an agent remember, as its documentation shows; only a run
-# without it begins anew.
-# Seen: with the same Context each question reaches the model alone: what was said before is left out, with no error. The
-# only trace is an UnserializableKeyWarning that calls itself expected. With a memory object given to each run() the
-# conversation is there.
-# What follows: keep a `Memory` for each conversation and pass `memory=` each time, with or without a Context. A test has to
-# ask a second question, and look at what the model was sent.
+# Guess: passing `ctx = Context(agent)` to each run() is what makes an agent remember, as its documentation shows. Only a run
+# without it starts from scratch.
+# Seen: with the same Context, the model receives each question alone: what was said before is dropped, with no error. The only sign
+# is an UnserializableKeyWarning that calls itself expected. If a memory object is passed to each run(), the conversation is
+# included.
+# What follows: keep a `Memory` for each conversation and pass `memory=` each time, with or without a Context. A test has to ask a
+# second question, and check what was sent to the model.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

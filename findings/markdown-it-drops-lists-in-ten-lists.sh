@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# markdown-it-py 4.3.0 (PyPI): lists inside each other.
+# markdown-it-py 4.3.0 (PyPI): nested lists.
 #
-# Guess: a list may stand in as many lists as one likes; if there is a limit (`maxNesting`), what is deeper is shown as text,
-# as inline marks that are nested too deep are.
-# Seen: the default preset limits nesting to 20 and counts a list and its item, so that the tenth list and all that is in it is
-# left out of the HTML, without an error. So is what stands in 20 quotations. A folder's tree as a list gets that far.
-# What follows: raise `maxNesting`, and take what is deeper as a paragraph in a rule of one's own before all others.
+# Guess: lists can be nested as deeply as you like. If there is a limit (`maxNesting`), whatever is deeper is shown as text, as is
+# the case for inline markup that is nested too deeply.
+# Seen: the default preset limits nesting to 20, and counts both a list and its item, so the tenth list and everything in it is
+# missing from the HTML, without an error. The same happens to text inside 20 block quotes. A folder tree written as a list can be
+# that deep.
+# What follows: raise `maxNesting`, and add a rule of your own ahead of all others that treats anything deeper as a paragraph.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

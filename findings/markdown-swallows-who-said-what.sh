@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# markdown-it-py 4.3.0, mistune 3.2.0 and rich 15.0.0 (PyPI), marked 18.2.1 and react-markdown 10.1.0 (npm): lines such as
-# "[Ann]: Yes." in an answer.
+# markdown-it-py 4.3.0, mistune 3.2.0 and rich 15.0.0 (PyPI), marked 18.2.1 and react-markdown 10.1.0 (npm): lines such as "[Ann]:
+# Yes." in an answer.
 #
-# Guess: brackets without an address behind them are text. A dialogue, a record of an interview or a log that a model writes with
-# "[NAME]: words" on each line is shown as it stands.
-# Seen: a line whose bracket is followed by a single word disappears, in all five: CommonMark takes it for the address of a link
-# called "Ann", which is shown nowhere. If nothing but such lines is left, the answer is empty. Lines of several words stay, so
-# that a dialogue has gaps that nobody notices: "No." is gone, "Not yet." is there. A line in a list is swallowed too.
-# What follows: after rendering show a definition that no link has used as the text that it was; or escape "[" at the beginning
-# of a line if no `][NAME]` follows in the answer.
+# Guess: brackets without a URL after them are text. If a model writes a dialogue, an interview transcript or a log with "[NAME]:
+# words" on each line, it is shown unchanged.
+# Seen: in all five, a line disappears if its bracket is followed by a single word: CommonMark parses it as the definition of a link
+# named "Ann", which is not displayed. If the answer has only such lines, it is empty. Lines of several words stay, so a dialogue
+# has gaps that nobody notices: "No." is gone, "Not yet." is there. A line in a list disappears, too.
+# What follows: after rendering, show each definition that no link has used as its original text. Or escape "[" at the beginning of
+# a line if no `][NAME]` follows in the answer.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# math-core 0.9.0 (PyPI): options in brackets that LaTeX's tables take, `\\[4pt]` for the distance of a row and `[t]` for its place.
+# math-core 0.9.0 (PyPI): options in brackets in LaTeX's tables, `\\[4pt]` for the spacing of a row and `[t]` for the table's
+# position.
 #
-# Guess: they are applied or left out, or LatexError tells that they are not known, as it does for every unknown command.
-# Seen: they become a part of the formula, without an error: "[4pt]" is multiplied with the next row, and "[t]" with the
-# first one. Models write the distance in most systems of equations with fractions.
-# What follows: remove both before a formula is converted. It is not enough to catch LatexError.
+# Guess: they are applied or ignored, or LatexError reports that they are not supported, as it does for every unknown command.
+# Seen: they become part of the formula, without an error: "[4pt]" is multiplied by the next row, and "[t]" with the first one.
+# Models write the spacing in most systems of equations with fractions.
+# What follows: remove both before you convert a formula. Catching LatexError is not enough.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# mcp 2.3.0 (PyPI), beside mcp 1.30.0 and fastmcp 4.1.6: what a model is told of a tool that raised.
+# mcp 2.3.0 (PyPI), beside mcp 1.30.0 and fastmcp 4.1.6: what a model is told about a tool that raised.
 #
-# Guess: an exception in a tool becomes a result with `isError` and the exception's text, as the protocol's text on tools advises,
-# so that the model can mend its call; a program that moves from mcp 1 to mcp 2 needs a new import and no more.
-# Seen: in mcp 1 and in fastmcp it does. In mcp 2 the model reads "Error executing tool look" and nothing else, whatever was
-# raised: "no such city: Rom, did you mean Rome?" does not arrive. Only wrong arguments and ToolError keep their text. No test
-# that looks at `isError` notices, and models repeat the same call.
-# What follows: raise `ToolError` from mcp.server.mcpserver.exceptions for all that the model should know, and look through every
-# `raise` that a tool may reach before moving to mcp 2.
+# Guess: an exception in a tool becomes a result with `isError` and the exception's text, as the protocol's section on tools
+# advises, so that the model can correct its call. A program that migrates from mcp 1 to mcp 2 needs a new import and nothing else.
+# Seen: that is true of mcp 1 and fastmcp. In mcp 2, the model reads "Error executing tool look" and nothing else, whatever was
+# raised: "no such city: Rom, did you mean Rome?" does not arrive. Only wrong arguments and ToolError keep their text. A test that
+# checks only `isError` does not notice, and models repeat the same call.
+# What follows: raise `ToolError` from mcp.server.mcpserver.exceptions for everything that the model should know, and review every
+# `raise` that a tool can reach before you move to mcp 2.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -2,13 +2,13 @@
 # strands-agents 1.62.0, llama-index-tools-mcp 0.6.0, mcp-haystack 2.1.1, semantic-kernel 1.45.0, autogen-ext 0.7.5 and smolagents
 # 1.26.0, beside openai-agents 0.24.0, langchain-mcp-adapters 0.3.2 (PyPI) and @ai-sdk/mcp 2.0.99 (npm): tools on a second page.
 #
-# Guess: a server of the Model Context Protocol may hand out its list of tools in pages, and a framework that loads "the tools of
-# a server" follows `nextCursor` to the end, as the protocol's text on pagination asks of clients.
-# Seen: the last three do. The other six ask once: the model is told of the first page only, with no warning, and the tools on
-# the others do not exist for it. strands does so in list_tools_sync(), which its documentation shows; if the client itself is
-# given to the agent, it reads all pages.
-# What follows: a server with less than some hundred tools had better send them in one page. With these clients compare what the
-# model is told with what the server has, or ask for the pages with the session's own list_tools(cursor).
+# Guess: a server of the Model Context Protocol may return its list of tools in pages. A framework that loads "the tools of a
+# server" follows `nextCursor` to the end, as the protocol's section on pagination requires of clients.
+# Seen: the last three do. The other six send one request: the model is told about the first page only, with no warning, and the
+# tools on the other pages do not exist for it. In strands, this happens in list_tools_sync(), which its documentation shows. If the
+# client itself is passed to the agent, it reads all pages.
+# What follows: a server with fewer than about a hundred tools should send them in one page. With these clients, compare what the
+# model is told with what the server has, or request the pages with the session's own list_tools(cursor).
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # openai-agents 0.24.0, langchain-deepseek 1.1.1 with langchain-mcp-adapters 0.3.2, semantic-kernel 1.45.0, autogen-ext 0.7.5,
-# mcp-haystack 2.1.1 and llama-index-tools-mcp 0.6.0, beside langchain-openai 1.7.4 (PyPI): a tool that returns a picture.
+# mcp-haystack 2.1.1 and llama-index-tools-mcp 0.6.0, beside langchain-openai 1.7.4 (PyPI): a tool that returns an image.
 #
-# Guess: if a server of the Model Context Protocol answers with a text and a picture, the model is shown the picture, or it is told
-# that there was one which it cannot see.
-# Seen: langchain-openai hands it over. openai-agents leaves it out without a word: the model reads "Here it is:" and nothing. The
-# other five write the picture's base64 into the text. The 9 KB here are 12,000 letters; a screenshot of 300 KB is 400,000, which
-# is more than many models can read. The question then fails as too long, or is paid for dearly, and the model has seen nothing;
-# the letters stay in the history and are sent with each further question.
-# What follows: with these let tools save pictures and return their names, or replace `image` blocks before they reach the
-# framework. In this project a picture that a tool returned is shown on the page, and is not told to a model.
+# Guess: if a server of the Model Context Protocol returns a text and an image, the model gets the image, or is told that there was
+# one that it cannot see.
+# Seen: langchain-openai passes it on. openai-agents drops it silently: the model reads "Here it is:" and nothing else. The other
+# five write the image's base64 into the text. The 9 KB here are 12,000 characters; a screenshot of 300 KB is 400,000, which is more
+# than many models can read. The question then fails as too long, or is very expensive, and the model has seen nothing. The base64
+# stays in the history and is sent with each further question.
+# What follows: with these, let tools save images and return their names, or replace `image` blocks before they reach the framework.
+# In this project, an image that a tool returned is shown on the page, and is not sent to a model.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

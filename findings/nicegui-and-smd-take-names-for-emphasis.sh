@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # nicegui 3.18.0 with markdown2 2.5.5 (PyPI) and streaming-markdown 0.2.15, beside marked 18.2.1 (npm): names with underscores, and
-# lists right below their sentence.
+# lists directly below their sentence.
 #
-# Guess: `max_file_size` outside of a code span is shown as it is: underscores inside a word are no emphasis, in CommonMark and on
-# GitHub. A list may follow its sentence without an empty line, as models write it most of the time.
+# Guess: `max_file_size` outside of a code span is shown unchanged: underscores inside a word are not emphasis, in CommonMark and on
+# GitHub. A list may follow its sentence without a blank line, which is how models usually write it.
 # Seen: NiceGUI's ui.markdown(), which its chat examples use, and streaming-markdown show "maxfilesize" with "file" in italics: the
-# underscores are gone, and who copies the name has a wrong one. ui.markdown() makes no list either: all its items run on in the
-# sentence's paragraph, "Steps: 1. Stop it. 2. Start it."
+# underscores are gone, and anyone who copies the name gets a wrong one. ui.markdown() does not recognize the list either: all its
+# items become part of the sentence's paragraph, "Steps: 1. Stop it. 2. Start it."
 # What follows: set `ui.markdown.default_extras` to ["fenced-code-blocks", "tables", "cuddled-lists", "code-friendly"] (underscores
-# then mark nothing, stars still do), or give ui.html() what another parser makes. With streaming-markdown render the answer anew,
-# with a whole parser, when it has ended.
+# then mark nothing, stars still do), or pass the output of another parser to ui.html(). With streaming-markdown, render the answer
+# again with a complete parser when it has ended.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# nicegui 3.18.0 with markdown2 2.5.5, and gradio 6.31.0 with gradio_client 2.7.2 (PyPI): an answer whose lines begin with blanks.
+# nicegui 3.18.0 with markdown2 2.5.5, and gradio 6.31.0 with gradio_client 2.7.2 (PyPI): an answer whose lines begin with spaces.
 #
-# Guess: a chat page shows the text of an answer as the model wrote it. Blanks at its beginning (the first token of many models
-# has one) make no difference in Markdown, or an indented block of code.
-# Seen: both take an answer for a text in somebody's source code and unindent it. NiceGUI's ui.markdown(), which its chat examples
-# use, counts the blanks of the first line and cuts as many characters off every line, letters too: after " Sure" each line has
-# lost its first letter and each list its numbers. Gradio's Chatbot uses inspect.cleandoc(): the tabs of a Makefile become blanks,
-# "  - part" below its item gets its parent's level, and whoever copies the code has one that does not work.
-# What follows: strip a first line's blanks before NiceGUI gets the text, and have no code before the first sentence. In Gradio
-# begin the answer with a fence or a line of words that is not indented, and expect no tabs. This project shows and copies what
-# the model wrote.
+# Guess: a chat page shows the text of an answer as the model wrote it. Spaces at its beginning (the first token of many models has
+# one) make no difference in Markdown, or make an indented code block.
+# Seen: both treat an answer like a text literal in source code, and dedent it. NiceGUI's ui.markdown(), which its chat examples
+# use, counts the spaces of the first line and removes that many characters from every line, including letters: after " Sure" each
+# line has lost its first letter and each list its numbers. Gradio's Chatbot uses inspect.cleandoc(): the tabs of a Makefile become
+# spaces, "  - part" moves up to its parent's level, and anyone who copies the code gets a broken copy.
+# What follows: strip the first line's spaces before you pass the text to NiceGUI, and have no code before the first sentence. In
+# Gradio, begin the answer with a fence or a line of words that is not indented, and do not expect tabs to survive. This project
+# shows and copies what the model wrote.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # ollama 0.6.3 and huggingface_hub 2.4.0 (PyPI), beside openai 3.57.0 and httpx-sse 0.4.3: an answer that contains U+2028.
 #
-# Guess: JSON may hold U+2028, U+2029 and U+0085 inside a string as they are. The usual writers of Rust and C++ leave them so,
-# Go's does with U+0085, and a client that reads lines takes "\n" for their end. A model writes such a character when it
-# repeats a text that was pasted from a word processor.
-# Seen: openai and httpx-sse hand it over. ollama and huggingface_hub read with httpx's iter_lines(), which also splits at
-# all that str.splitlines() takes for an end of line: the answer fails at that piece with a bare JSONDecodeError, which is
-# no error of theirs. Without streaming both are right.
-# What follows: split the bytes of a stream at "\n" and "\r" alone, and decode afterwards; a server that such clients talk
-# to had better escape the three (json.dumps does by default). With these clients catch ValueError as well.
+# Guess: JSON strings may contain U+2028, U+2029 and U+0085 unescaped. The usual serializers of Rust and C++ do not escape them,
+# Go's does not escape U+0085, and a client that reads lines splits them at "\n". A model writes such a character when it repeats
+# text that was pasted from a word processor.
+# Seen: openai and httpx-sse return it. ollama and huggingface_hub read with httpx's iter_lines(), which splits wherever
+# str.splitlines() does: the answer fails at that chunk with a bare JSONDecodeError, which is not one of their own errors. Without
+# streaming, both are right.
+# What follows: split the bytes of a stream at "\n" and "\r" only, and decode afterwards. A server that such clients connect to
+# should escape the three characters (json.dumps does by default). With these clients, catch ValueError as well.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # openai-agents 0.24.0 (PyPI), with openai 3.57.0: run_sync() from a new thread fails every second time.
 #
-# Guess: Runner.run_sync() is the blocking way in, so a web server may call it from whatever thread serves a request,
-# with one agent and one client made at the start, as the OpenAI client's documentation advises.
-# Seen: each thread gets an event loop of its own, while the client's pool keeps the connection of the loop before.
-# Every second call ends in "bound to a different event loop"; the one after it works, since the failure has emptied
-# the pool. A test with one question passes.
-# What follows: run all agents on one event loop in one thread that lives as long as the server
-# (asyncio.run_coroutine_threadsafe), or make a client for each answer.
+# Guess: Runner.run_sync() is the blocking API, so a web server may call it from whatever thread handles a request, with one agent
+# and one client that are created at startup, as the OpenAI client's documentation advises.
+# Seen: each thread gets its own event loop, while the client's pool keeps the connection of the previous loop. Every second call
+# fails with "bound to a different event loop". The one after it works, since the failure has emptied the pool. A test with one
+# question passes.
+# What follows: run all agents on one event loop, in one thread that lives as long as the server (asyncio.run_coroutine_threadsafe),
+# or create a client for each answer.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

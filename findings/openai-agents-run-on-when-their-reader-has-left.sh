@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# openai-agents 0.24.0 with openai 3.57.0 (PyPI): a streamed run goes on when nobody reads it any more, and its tools too.
+# openai-agents 0.24.0 with openai 3.57.0 (PyPI): a streamed run continues when nobody reads it any more, and so do its tools.
 #
-# Guess: run_streamed() does its work as its events are read. Leaving the loop over stream_events(), or closing that
-# generator, ends the run, as it ends a plain stream of the OpenAI client; a tool that had not been called is not called.
-# Seen: the run is a task of its own. After `break` the model is read to its end, the tool that it asks for runs (here a mail
-# is sent), and both are kept in the session, as if the person had seen them. aclose() does not end it either: it waits for
-# the whole run, with the second question to the model. Only cancel() of the result ends it at once.
-# What follows: a Stop button and a closed page have to call result.cancel(); `break` and `finally: await events.aclose()`
-# are not enough.
+# Guess: run_streamed() does its work as its events are read. Leaving the loop over stream_events(), or closing that generator, ends
+# the run, as it ends a plain stream of the OpenAI client. A tool that has not been called yet is not called.
+# Seen: the run is a separate task. After `break`, the model's answer is read to its end, the tool that it calls is run (here, a
+# mail is sent), and both are kept in the session, as if the person had seen them. aclose() does not end it either: it waits for the
+# whole run, including the second request to the model. Only cancel() on the result ends it at once.
+# What follows: for a Stop button and for a closed page, call result.cancel(). `break` and `finally: await events.aclose()` are not
+# enough.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,15 +1,14 @@
 #!/usr/bin/env bash
-# openai 3.57.0 (PyPI): chat.completions.stream() adds the pieces of every field together, also of those that repeat.
+# openai 3.57.0 (PyPI): chat.completions.stream() concatenates the pieces of every field, even of fields that repeat.
 #
-# Guess: the helper that collects a stream knows its fields: `content` grows piece by piece, `role` is a name that a
-# server may repeat in each chunk (several do), so the collected message has the role "assistant" and can be sent back
-# as it is.
-# Seen: any string of a delta but `type` is appended to what was there. Three chunks with a role make it
-# "assistantassistantassistant", without an error, and so it goes to the server with the next question, if the message
-# is kept in the history. A list without `index` in its entries, such as the `reasoning_details` of a gateway, ends
-# the helper with a bare RuntimeError at its second piece. Plain `stream=True` hands over all of it.
-# What follows: collect the chunks of `stream=True` by hand where the server is not OpenAI's own, and keep only the
-# fields one knows; or write the role again before the message is sent back.
+# Guess: the helper that collects a stream knows its fields: `content` grows piece by piece, while `role` is a name that a server
+# may repeat in each chunk (several do). So the collected message has the role "assistant" and can be sent back unchanged.
+# Seen: every string of a delta except `type` is appended to the earlier value. Three chunks with a role make it
+# "assistantassistantassistant", without an error, and that is sent to the server with the next question if the message is kept in
+# the history. If a list has entries without `index`, such as a gateway's `reasoning_details`, the helper fails with a bare
+# RuntimeError at the second piece. Plain `stream=True` returns all of it.
+# What follows: with a server other than OpenAI's own, collect the chunks of `stream=True` yourself, and keep only the fields you
+# know. Or set the role again before you send the message back.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

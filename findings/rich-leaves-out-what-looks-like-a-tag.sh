@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# rich 15.0.0 and textual 8.2.8 (PyPI): angle brackets in an answer that a terminal shows.
+# rich 15.0.0 and textual 8.2.8 (PyPI): angle brackets in an answer that is shown in a terminal.
 #
-# Guess: a terminal has no use for HTML, so its Markdown shows a tag as the text that it is: `List<String>` outside of a code span
-# looks like that, and so does "cd <folder>" in an instruction.
-# Seen: all that has the form of a tag is left out, with no trace: "A List of names", "cd , then make", "#include ", and of
-# "a<b and c>d" there is "ad" left. A block that begins with a tag is left out with all its words, up to the next empty line. Both
-# libraries do so, and chats in the terminal are built on them.
-# What follows: parse answers with `html` switched off (textual takes a `parser_factory`; in rich set `parsed` of a Markdown
-# object to the tokens of one's own MarkdownIt), or escape "<" outside of code before the answer is shown.
+# Guess: a terminal cannot render HTML, so its Markdown shows a tag as plain text: `List<String>` outside of a code span, or "cd
+# <folder>" in an instruction.
+# Seen: everything that has the form of a tag is dropped without a trace: "A List of names", "cd , then make", "#include ", and "a<b
+# and c>d" becomes "ad". A block that begins with a tag is dropped with all its text, up to the next blank line. Both libraries do
+# this, and terminal chats are built on them.
+# What follows: parse answers with `html` switched off (textual takes a `parser_factory`; in rich, set `parsed` of a Markdown object
+# to the tokens of your own MarkdownIt), or escape "<" outside of code before you show the answer.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# semantic-kernel 1.45.0, mcp-haystack 2.1.1 and llama-index-tools-mcp 0.6.0 (PyPI): what a model is told of a tool's result.
+# semantic-kernel 1.45.0, mcp-haystack 2.1.1 and llama-index-tools-mcp 0.6.0 (PyPI): what a model is told about a tool's result.
 #
-# Guess: if a server of the Model Context Protocol answers with one text, the model is told that text. What the model said before it
-# called the tool ("Let me look.") stays in the history in front of it.
-# Seen: none of the three tells the text. semantic-kernel sends what Python prints for its object: the text twice, with \n for each
-# line break, between the names of its fields: 30 letters become 229. llama-index sends such a print of the protocol's object,
-# haystack its JSON with all empty fields. No run shows it; files that a model reads and writes again get "\n" and quotation marks
-# in them, and the history is full in half the time. semantic-kernel leaves out "Let me look." as well.
-# What follows: look once at the request that the model gets. Wrap such tools in a function of one's own that returns the text.
-# This project shows a tool's result as the agent hands it over, so that such a wrapping can be seen on the page.
+# Guess: if a server of the Model Context Protocol returns one text, the model gets that text. What the model said before it called
+# the tool ("Let me look.") stays in the history ahead of it.
+# Seen: none of the three sends the text itself. semantic-kernel sends the Python repr of its object: the text twice, with \n for
+# each line break, between field names, so that 30 characters become 229. llama-index sends a similar printout of the protocol's
+# object, haystack its JSON with all empty fields. No run shows this. Files that a model reads and writes back get "\n" and
+# quotation marks in them, and the history fills up twice as fast. semantic-kernel also drops "Let me look."
+# What follows: inspect the request that the model receives. Wrap such tools in your own function that returns the text. This
+# project shows a tool's result as the agent passes it on, so that such wrapping is visible on the page.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

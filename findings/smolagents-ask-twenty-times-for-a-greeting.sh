@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# smolagents 1.26.0 (PyPI): a model that just answers in words is asked twenty more times.
+# smolagents 1.26.0 (PyPI): a model that simply answers in text is called twenty more times.
 #
-# Guess: an agent with tools that gets plain text from its model takes it for the final answer, as the other
-# frameworks do; "Hi" costs one request.
-# Seen: ToolCallingAgent and CodeAgent take only a call of final_answer() for an answer. Plain text counts as a failed
-# step, the model is told of its mistake, and after max_steps (20) it is asked once more without tools: the very same
-# text then is the answer. 21 requests with a growing history, and nothing in the result says so.
-# What follows: for a chat give the agent a small max_steps, and let greetings and small talk go to the model
-# directly; small models answer in words most of the time.
+# Guess: if the model of an agent with tools returns plain text, the agent treats it as the final answer, as the other frameworks
+# do. "Hi" costs one request.
+# Seen: ToolCallingAgent and CodeAgent accept only a call of final_answer() as an answer. Plain text counts as a failed step, and
+# the model is told that it made a mistake. After max_steps (20), it is called once more without tools, and then the very same text
+# is the answer. That is 21 requests with a growing history, and nothing in the result says so.
+# What follows: for a chat, set max_steps to a small number, and send greetings and small talk directly to the model. Small models
+# answer in plain text most of the time.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

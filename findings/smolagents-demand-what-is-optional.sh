@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# smolagents 1.26.0 with mcpadapt 0.1.19 and mcp 1.30.0 (PyPI): parameters of a tool that may be left out.
+# smolagents 1.26.0 with mcpadapt 0.1.19 and mcp 1.30.0 (PyPI): optional parameters of a tool.
 #
-# Guess: a server of the Model Context Protocol names the parameters that are required. The model is told so, writes the others only
+# Guess: a server of the Model Context Protocol declares which parameters are required. The model is told so, passes the others only
 # if it needs them, and a call without them is made.
-# Seen: the model is told that all parameters are required, also one with a default and one that may be null. A call with the
-# required one alone, which the server would take, does not reach it: the model reads "Argument limit is required". Then it has to
-# make values up, and a search that a person wanted everywhere looks into one folder. The run has no error.
-# What follows: with smolagents offer tools whose parameters all have to be given, or wrap them in functions of one's own. This
-# project hands no tools to models; it shows which arguments an agent has used, so that made-up ones can be seen.
+# Seen: the model is told that all parameters are required, even one with a default and one that may be null. A call with only the
+# required one, which the server would accept, does not reach it: the model reads "Argument limit is required". It then has to
+# invent values, and a search that was meant to look everywhere looks in only one folder. The run has no error.
+# What follows: with smolagents, provide tools whose parameters are all required, or wrap them in your own functions. This project
+# passes no tools to models; it shows which arguments an agent used, so that invented ones are visible.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # smolagents 1.26.0 with mcpadapt 0.1.19, and a server made with mcp 1.30.0 (PyPI): a tool that returns a list.
 #
-# Guess: the agent is told of the whole list. The server sends each item as a text block of its own, and all of them once more as
-# `structuredContent`, so that both kinds of clients have it all.
-# Seen: the agent is told of the first item alone: of three files it knows one, and it says so with confidence. The log has "using
-# the first one" on the level WARNING; the run has no error. It is so for every result of several blocks: of a text, a file's
+# Guess: the agent gets the whole list. The server sends each item as a separate text block, and all of them again as
+# `structuredContent`, so that both kinds of clients get everything.
+# Seen: the agent gets only the first item: of three files it knows one, and it says so with confidence. The log has "using the
+# first one" at the level WARNING; the run has no error. The same is true of every result with several blocks: of a text, a file's
 # content and another text, only the first text arrives.
-# What follows: connect with `structured_output=True`, which hands over `structuredContent` where there is any. A server that wants
-# to be read by all clients puts its answer into one text block.
+# What follows: connect with `structured_output=True`, which passes `structuredContent` on if there is any. A server that should
+# work with all clients should put its answer into one text block.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

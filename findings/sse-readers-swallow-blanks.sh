@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # fetch-event-stream 0.1.6 (npm), requests-sse 0.5.3 and aiohttp-sse-client2 0.3.0 (PyPI), beside eventsource-parser 3.1.1,
-# parse-sse 0.1.0 (npm), httpx-sse 0.4.3 and sseclient-py 1.9.0 (PyPI): event streams whose data begins with a blank.
+# parse-sse 0.1.0 (npm), httpx-sse 0.4.3 and sseclient-py 1.9.0 (PyPI): event streams whose data begins with a space.
 #
-# Guess: one blank after the colon belongs to the format, and the second to the data, says the HTML standard. A server may send
-# an answer as plain text, piece by piece, and pieces of models begin with the blank between two words: "data:  world".
-# Seen: the last four do so. The first three take away all the blanks: the words of an answer run together, and the lines of code
-# lose their indentation. fetch-event-stream takes tabs and the line break before a new line, too. There is no error.
-# What follows: a server sends its pieces as JSON, as this project and the APIs of models do; for plain text behind somebody
-# else's server use one of the other readers.
+# Guess: according to the HTML standard, one space after the colon belongs to the format, and a second one to the data. A server may
+# send an answer as plain text, piece by piece, and a model's tokens begin with the space between two words: "data:  world".
+# Seen: the last four do so. The first three strip all leading spaces: the words of an answer run together, and lines of code lose
+# their indentation. fetch-event-stream also strips tabs, and the line break before a new line. There is no error.
+# What follows: a server should send its pieces as JSON, as this project and model APIs do. For plain text from somebody else's
+# server, use one of the other readers.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

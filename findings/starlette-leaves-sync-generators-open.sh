@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# starlette 1.10.0 and sse-starlette 3.7.0 under uvicorn 0.54.0 (PyPI): a plain generator outlives its reader.
+# starlette 1.10.0 and sse-starlette 3.7.0 under uvicorn 0.54.0 (PyPI): a sync generator outlives its reader.
 #
-# Guess: StreamingResponse and EventSourceResponse treat both kinds of generators alike: when the browser tab is
-# closed, the generator is closed too and its `finally` runs, so that a request to a model made inside it ends as
-# well.
-# Seen: an async generator is closed at once. A plain generator, run in a thread, is asked no more, but nobody closes
-# it: a cycle of references keeps it until the garbage collector comes by, which on a quiet server may take very long.
-# What follows: stream an answer from an async generator, or close the plain one in a response of one's own. Otherwise
-# the model goes on writing for somebody who has left.
+# Guess: StreamingResponse and EventSourceResponse treat both kinds of generators the same way: when the browser tab is closed, the
+# generator is closed too and its `finally` runs, so a request to a model made inside it ends as well.
+# Seen: an async generator is closed at once. A sync generator, which runs in a thread, is not iterated any further, but nobody
+# closes it: a reference cycle keeps it alive until the garbage collector runs, which may take very long on a quiet server.
+# What follows: stream an answer from an async generator, or close the sync one in your own response class. Otherwise the model
+# keeps writing for somebody who has left.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

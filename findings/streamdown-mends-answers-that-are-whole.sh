@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# streamdown 2.7.1 (npm), beside react-markdown 10.1.0: it goes on mending Markdown when the answer has ended.
+# streamdown 2.7.1 (npm), beside react-markdown 10.1.0: it keeps repairing Markdown after the answer has ended.
 #
-# Guess: the renderer closes what is still open (`**bold` becomes bold) while an answer is being written, and a finished
-# answer looks as in react-markdown, since `isAnimating` is false unless one says otherwise.
-# Seen: the mending does not depend on `isAnimating`. It takes an asterisk or underscore that stands for itself for the
-# beginning of emphasis and the text after it becomes bold or italic for good; it closes an asterisk of an earlier paragraph
-# at the very end, where a star appears that nobody wrote; and `a<b` at the end is taken for half a tag and left out.
-# What follows: give `mode="static"`, or `parseIncompleteMarkdown={false}`, as soon as the answer has ended, and show every
-# answer of the history that way.
+# Guess: the renderer closes what is still open (`**bold` becomes bold) while an answer is being written. A finished answer looks as
+# it does in react-markdown, since `isAnimating` is false by default.
+# Seen: the repair does not depend on `isAnimating`. It treats a literal asterisk or underscore as the beginning of emphasis, and
+# the text after it stays bold or italic. It closes an asterisk of an earlier paragraph at the very end, where a star appears that
+# nobody wrote. And in `a<b` at the end, "<b" is treated as an incomplete tag and dropped.
+# What follows: set `mode="static"` or `parseIncompleteMarkdown={false}` as soon as the answer has ended, and render every answer of
+# the history that way.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

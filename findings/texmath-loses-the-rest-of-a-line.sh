@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# mdit-py-plugins 0.7.0 with markdown-it-py 4.3.0 (PyPI): its plugin texmath with TeX's brackets, as models write formulas.
+# mdit-py-plugins 0.7.0 with markdown-it-py 4.3.0 (PyPI): its plugin texmath with TeX's brackets, which models use for formulas.
 #
-# Guess: `\[ … \]` is a formula wherever it stands, and what stands behind it on its line is the text that it was.
-# Seen: at the beginning of a line the rest of that line is left out of the HTML, whole sentences too, without an error.
-# Inside a sentence, or below one, it is no formula, and its backslashes are gone: `so \[ x \]` becomes "so [ x ]". In a
-# quotation the formula contains the quotation's ">".
-# What follows: take both kinds of brackets in one inline rule before `escape`, so that what is around them is ordinary text.
+# Guess: `\[ … \]` is a formula wherever it appears, and the text after it on its line is kept.
+# Seen: at the beginning of a line, the rest of that line is missing from the HTML, even whole sentences, without an error. Inside a
+# sentence, or below one, it is not recognized as a formula, and its backslashes are gone: `so \[ x \]` becomes "so [ x ]". In a
+# block quote, the formula contains the quote's ">".
+# What follows: handle both kinds of brackets in one inline rule ahead of `escape`, so that the text around them is ordinary text.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

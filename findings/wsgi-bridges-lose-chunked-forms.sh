@@ -1,15 +1,14 @@
 #!/usr/bin/env bash
-# Flask 3.1.3 behind a2wsgi 1.10.10 (uvicorn 0.54.0), uvicorn's own WSGI support and hypercorn 0.18.0, beside gunicorn
-# 27.0.1, granian 2.8.9 and waitress 3.0.2: a form sent in chunks, without a Content-Length.
+# Flask 3.1.3 behind a2wsgi 1.10.10 (uvicorn 0.54.0), uvicorn's own WSGI support and hypercorn 0.18.0, beside gunicorn 27.0.1,
+# granian 2.8.9 and waitress 3.0.2: a form sent with chunked encoding, without a Content-Length.
 #
-# Guess: HTTP/1.1 lets a client send a body in chunks (curl does for `-T -`, proxies do that buffer no requests), and
-# a WSGI server hands it on, so request.form is the same under each server.
-# Seen: gunicorn and granian set wsgi.input_terminated, waitress fills in CONTENT_LENGTH, and the form arrives. The
-# three bridges from ASGI do neither: Werkzeug then takes the body to be empty, and the view sees a form without any
-# field and no error, although the whole body lies in wsgi.input.
-# What follows: under a bridge set environ["wsgi.input_terminated"] in a middleware (all three end the stream
-# properly), or answer 411 where Transfer-Encoding is present and neither is set. Do not take a missing field for an
-# empty message.
+# Guess: HTTP/1.1 lets a client send a body in chunks (curl does for `-T -`, and so do proxies that do not buffer requests). A WSGI
+# server passes it on, so request.form is the same under each server.
+# Seen: gunicorn and granian set wsgi.input_terminated, waitress sets CONTENT_LENGTH, and the form arrives. The three ASGI bridges
+# do neither: Werkzeug then assumes that the body is empty, and the view gets a form with no fields and no error, although the whole
+# body is available in wsgi.input.
+# What follows: under a bridge, set environ["wsgi.input_terminated"] in a middleware (all three end the stream properly), or respond
+# with 411 if Transfer-Encoding is present and neither is set. Do not treat a missing field as an empty message.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # tornado 6.6.1, aiohttp-wsgi 0.10.0 (aiohttp 3.14.5) and fastwsgi 0.0.9, beside cheroot 11.1.2, gevent 26.9.0 and twisted 26.10.0
-# (PyPI): when a WSGI application's pieces reach the browser.
+# (PyPI): when a WSGI application's chunks reach the browser.
 #
-# Guess: a server sends each piece that the application yields before it asks for the next, as PEP 3333 demands ("must not delay
-# the transmission of any block"). An answer of a model can be read while it is written.
-# Seen: the last three do so. The first three collect all pieces, count them, and send the whole with a Content-Length when the
-# application has ended: nothing for a minute, then everything. tornado does so with an executor, too. A stream of events that
-# stays open never shows anything, and the browser waits without an error. The views and their tests are right.
-# What follows: do not serve a chat with these three; say in its docs which servers stream. This project streams under waitress,
-# which it comes with, and gunicorn's gthread.
+# Guess: a server sends each chunk that the application yields before it requests the next, as PEP 3333 requires ("must not delay
+# the transmission of any block"). You can read a model's answer while it is being written.
+# Seen: the last three do so. The first three collect all chunks, add up their length, and send everything with a Content-Length
+# when the application has ended: nothing for a minute, then all at once. tornado does this with an executor, too. An event stream
+# that stays open never shows anything, and the browser waits without an error. The views and their tests are fine.
+# What follows: do not serve a chat with these three, and document which servers stream. This project streams under waitress, which
+# it comes with, and gunicorn's gthread.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$folder"' EXIT

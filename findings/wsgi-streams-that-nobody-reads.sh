@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# a2wsgi 1.10.10 under uvicorn 0.54.0, hypercorn's own WSGI support (0.18.0), beside gunicorn 27.0.1 (gthread) and
-# granian 2.8.9: whether a streaming WSGI response ends when its reader leaves.
+# a2wsgi 1.10.10 under uvicorn 0.54.0, hypercorn's own WSGI support (0.18.0), beside gunicorn 27.0.1 (gthread) and granian 2.8.9:
+# whether a streaming WSGI response ends when its reader leaves.
 #
-# Guess: a server that runs a WSGI application notices a closed connection at the next write or two, and calls the
-# response's close(), as PEP 3333 asks for; so a stream of events ends about when its browser tab does.
-# Seen: gunicorn and granian do so within a second. Under a2wsgi and under hypercorn the generator is asked for more for
-# ever, ten times a second here, with nobody reading: each closed tab keeps a worker's thread until the server ends.
-# What follows: under these two a stream has to end by itself after a while, and its reader to connect again.
+# Guess: a server that runs a WSGI application notices a closed connection within a write or two, and calls the response's close(),
+# as PEP 3333 requires. So an event stream ends at about the time its browser tab is closed.
+# Seen: gunicorn and granian do so within a second. a2wsgi and hypercorn keep iterating over the generator forever, ten times a
+# second here, with nobody reading: each closed tab occupies a worker thread until the server exits.
+# What follows: under these two, a stream has to end by itself after some time, and its reader has to reconnect.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
