@@ -62,6 +62,8 @@ SPANS = [
         "_a_ ",
         "https://a.example/",
         "https://a.example/x，",
+        "https://a.example/x数",
+        "https://a.example/x数.a",
         "http:",
         "http://[::1]/a",
         "http://[::1",

@@ -50,7 +50,7 @@ def _scan(state: StateInline, start: int, can_split_word: bool) -> Scanned:
     end = start + scanned.length
     before = state.src[start - 1] if start else " "
     after = state.src[end] if end < state.posMax else " "
-    if not can_split_word or not (_is_unspaced(before) or _is_unspaced(after)):
+    if not can_split_word or not (is_unspaced(before) or is_unspaced(after)):
         return scanned  # an underscore inside a word is part of the word in every language
     opens = not isWhiteSpace(ord(after)) and (not _holds_off(after) or _lets(before))
     closes = not isWhiteSpace(ord(before)) and (not _holds_off(before) or _lets(after))
@@ -59,16 +59,17 @@ def _scan(state: StateInline, start: int, can_split_word: bool) -> Scanned:
 
 def _holds_off(char: str) -> bool:
     """Whether CommonMark prevents emphasis from beginning before that mark, or ending after it, next to a letter."""
-    return _is_punctuation(char) and not _is_unspaced(char)
+    return _is_punctuation(char) and not is_unspaced(char)
 
 
 def _lets(char: str) -> bool:
-    return isWhiteSpace(ord(char)) or _is_punctuation(char) or _is_unspaced(char)
+    return isWhiteSpace(ord(char)) or _is_punctuation(char) or is_unspaced(char)
 
 
 def _is_punctuation(char: str) -> bool:
     return isMdAsciiPunct(ord(char)) or isPunctChar(char)
 
 
-def _is_unspaced(char: str) -> bool:
+def is_unspaced(char: str) -> bool:
+    """Whether it is of a script whose words and marks may follow others without a space."""
     return not char.isascii() and any(script[0] <= char <= script[1] for script in _UNSPACED)

@@ -7,6 +7,7 @@ import re
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 
+from webchat.render.emphasis import is_unspaced
 from webchat.render.targets import is_address
 
 LONGEST = 2048
@@ -20,11 +21,16 @@ _NAMED_PORT = re.compile(r"[a-z]+://[^[/:?#@\s]+:(?![^/\s]*@)[A-Za-z<{$]", re.IG
 """A placeholder for a port: without it the address would be another one."""
 _BLANK = re.compile(r"\s")
 _BEHIND = re.compile(
-    "[`\xab\xbb\u060c\u061b\u061f\u06d4\u0964\u0965\u2014\u2018-\u201f\u2026\u2039\u203a]"
-    "|[\u3000-\u3003\u3008-\u301f\uff01-\uff0f\uff1a-\uff1f\uff3b-\uff3e\uff5b-\uff65]|\\*\\*"
+    "[`\xab\xbb\u060c\u061b\u061f\u06d4\u0964\u0965\u2014\u2018-\u201f\u2026\u2039-\u203b\u2190-\u21ff]"
+    "|[\u3000-\u3003\u3008-\u301f\ufe10-\ufe19\ufe30-\ufe6b\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40]"
+    "|[\uff5b-\uff65\uffe0-\uffe6]|\\*\\*"
 )
-"""Ends an address: quotation marks, dashes, punctuation of Arabic, Hindi and East Asia, which follows without a space,
-and the delimiters of bold text and code."""
+"""Ends an address: quotation marks, dashes, arrows, punctuation of Arabic, Hindi and East Asia, which follows without a
+space, and the delimiters of bold text and code."""
+_JOINT = re.compile(r"(?<=[A-Za-z0-9])[^\x00-\x7f]+")
+_TITLE = re.compile(r"/(?:wiki|item)/[^/]*$")
+"""The title of a page, such as "C语言", which may be in two scripts."""
+_GOES_ON = re.compile(r"/\w|[.&=_%-][A-Za-z0-9]")
 
 
 def link_addresses(parser: MarkdownIt) -> None:
@@ -67,18 +73,31 @@ def _url_at(state: StateInline, begin: int) -> str:
     assert run is not None  # noqa: S101  (a scheme begins there)
     linkify = state.md.linkify
     # linkify-it knows no address such as [::1]: it sees a name of the same length.
-    known = _NUMERIC_HOST.sub(lambda found: found[1] + "x" * len(found[2]), run[0], count=1)
+    known = _NUMERIC_HOST.sub(lambda found: found[1] + "x" * len(found[2]), _without_text(run[0]), count=1)
     found = linkify.match_at_start(known) if linkify and len(run[0]) < LONGEST else None
     if found is None:
         end = _BLANK.search(state.src, run.end())
         state.env["no address"] = state.src, end.start() if end else len(state.src)
         return ""
-    url = _BEHIND.split(run[0][: len(str(found.raw))], maxsplit=1)[0]
-    url = url.rstrip("*.,:;!?")  # emphasis, and the sentence's end
+    url = run[0][: len(str(found.raw))].rstrip("*.,:;!?")  # emphasis, and the sentence's end
     before = state.src[begin - 1 : begin]
     if url.endswith("://"):
         return ""
     return url.rstrip(before) if before and before in "_~" else url
+
+
+def _without_text(run: str) -> str:
+    """A run that begins with an address, without the text that follows in a script that puts no space there.
+
+    Letters of such a script right after Latin ones or digits are that text, unless the address has others before them,
+    names a page, or goes on behind them.
+    """
+    run = _BEHIND.split(run, maxsplit=1)[0]
+    joint = _JOINT.search(run)
+    if joint is None or not is_unspaced(joint[0][0]) or not run[: joint.start()].isascii():
+        return run
+    goes_on = _GOES_ON.match(run, joint.end()) or _TITLE.search(run, 0, joint.start())
+    return run if goes_on else run[: joint.start()]
 
 
 def _push_link(state: StateInline, address: str, text: str) -> None:
