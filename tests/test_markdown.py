@@ -428,6 +428,9 @@ def test_the_first_definition_of_a_label_counts():
         ("See [docs][2].\n\n[1]: https://a.example\n[2]: https://b.example", "See docs. [1]: https://a.example"),
         ("> x\n>\n> [1]: https://a.example\n> 'x\n> y'", "x [1]: https://a.example 'x y'"),
         ("[a](https://b.example)\n\n[a]: https://a.example", "a [a]: https://a.example"),
+        ("[a]\n\n[a]: https://b.example\n\n[A]: https://a.example 'T'", "a [A]: https://a.example 'T'"),
+        ("[a]: https://b.example\n[a]: https://a.example\n\n> [a]", "[a]: https://a.example a"),
+        ("[a]: https://b.example\n\nb\n\n[a]: https://a.example", "[a]: https://b.example b [a]: https://a.example"),
     ],
 )
 def test_an_address_that_nothing_refers_to_is_shown_where_it_is_defined(text, expected):

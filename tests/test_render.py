@@ -532,6 +532,7 @@ LINES = [
     "'title",
     "[a] and [b]",
     "[b]: <https://b.example> 'title'",
+    "[a]: https://b.example",
     "[^1]: note",
     "noted[^1]",
     "<details>",

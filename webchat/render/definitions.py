@@ -18,7 +18,8 @@ def define_addresses_only(parser: MarkdownIt) -> None:
     """Make the parser take a line for a definition only if what it defines is an address.
 
     CommonMark accepts any word, and shows nothing of "[Bob]: No.", a line of a dialogue. Nor does it show an address
-    that nothing refers to. Here `env["unused"]` are the labels whose definitions are text: they are known at the end.
+    that nothing refers to, or a label's second one. At the end `env["unused"]` are the labels without a reference: then
+    their definitions, and all second ones, become text. `env["hides"]` says whether there are second ones.
     """
     parser.options["store_labels"] = True
     parser.block.ruler.at("reference", _definition)
@@ -42,11 +43,12 @@ def _definition(state: StateBlock, line: int, end: int, silent: bool) -> bool:
     if any(not _defines(each["href"]) for each in read.values()):
         state.line = line
         return False
+    unused = state.env.get("unused")
     for label, each in read.items():
-        if label in state.env.get("unused", ()):
+        is_other = known.setdefault(label, each)["href"] != each["href"]
+        if unused is not None and (is_other or label in unused):
             _show(state, line)
-        else:
-            known.setdefault(label, each)
+        state.env["hides"] |= is_other
     return found
 
 
@@ -54,7 +56,8 @@ def _show(state: StateBlock, first: int) -> None:
     """Make the lines of a definition a paragraph."""
     state.push("paragraph_open", "p", 1).map = [first, state.line]
     text = state.push("inline", "", 0)
-    text.content = state.getLines(first, state.line, state.blkIndent, False).strip()
+    # The bracket as a reference to its character: the label may be that of a link.
+    text.content = "&#91;" + state.getLines(first, state.line, state.blkIndent, False).strip()[1:]
     text.map, text.children = [first, state.line], []
     state.push("paragraph_close", "p", -1)
 

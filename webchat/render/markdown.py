@@ -101,11 +101,9 @@ class GrowingMarkdown:
     def _show_unused(self, text: str) -> None:
         """Render again the blocks with definitions that nothing refers to, now as text."""
         unused = self._env["references"].keys() - self._env["used"]
-        if not unused:
+        if not unused and not self._env["hides"]:
             return
         env = {**_env(self._env), "unused": unused}
-        for label in unused:
-            del env["references"][label]
         for number, (start, end) in enumerate(zip(self.starts, [*self.starts[1:], self.shown], strict=True)):
             if "]:" in text[start:end]:
                 self.blocks[number] = _html(text[start:end], env)
@@ -151,11 +149,13 @@ def _env(*known: Env) -> Env:
     references: Env = {}
     notes: Env = {}
     used: set[str] = set()
+    hides = False
     for one in reversed(known):
         references |= one["references"]
         notes |= one["footnotes"]["refs"]
         used |= one["used"]
-    return {"references": references, "used": used, "footnotes": {"refs": notes, "list": {}}}
+        hides |= one["hides"]
+    return {"references": references, "used": used, "hides": hides, "footnotes": {"refs": notes, "list": {}}}
 
 
 def _count(env: Env) -> int:
