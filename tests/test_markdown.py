@@ -538,6 +538,13 @@ def test_details_without_a_summary_have_one_all_the_same():
     assert (details.summary.get_text(), details.p.get_text()) == ("Details", "x")
 
 
+@pytest.mark.parametrize("summary", ["<summary></summary>", "<summary>\n\n</summary>", "<SUMMARY class=x> </SUMMARY>"])
+@pytest.mark.parametrize("between", ["", "\n", "\n\n"])
+def test_details_with_an_empty_summary_have_one_all_the_same(summary, between):
+    details = soup_of(f"<details>{between}{summary}\n\nx\n\n</details>").details
+    assert (details.summary.get_text(), details.p.get_text()) == ("Details", "x")
+
+
 def test_details_on_one_line():
     details = soup_of("<details><summary>Answer</summary>It is **42**.</details>").details
     assert (details.summary.get_text(), details.p.get_text()) == ("Answer", "It is 42.")

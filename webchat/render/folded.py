@@ -44,7 +44,7 @@ def _details(state: StateBlock, first: int, end: int, silent: bool) -> bool:
     opened = state.push("details_open", "details", 1)
     opened.block = True
     _push_summary(state, summary or "Details")
-    _push_body(state, first, behind if summary else opening.end(), last, stop)
+    _push_body(state, first, opening.end() if summary is None else behind, last, stop)
     state.push("details_close", "details", -1).block = True
     state.line = last
     opened.map = [first, last]
@@ -79,15 +79,15 @@ def _next_text(state: StateBlock, first: int, begin: int, last: int) -> int:
     return begin if line is None else state.bMarks[line] + state.tShift[line]
 
 
-def _summary(source: str, begin: int, end: int) -> tuple[str, int]:
-    """The summary that begins there, and where it ends; without one, "" and where it would have begun."""
+def _summary(source: str, begin: int, end: int) -> tuple[str | None, int]:
+    """The summary that begins there, and where it ends; without one, None and where it would have begun."""
     opening = _SUMMARY.match(source, begin, end)
     if opening is None:
-        return "", begin
+        return None, begin
     closing = _TAG.search(source, opening.end(), min(end, opening.end() + 2 * LONGEST))
     text = _MARGIN.sub("", source[opening.end() : closing.start()]).rstrip() if closing else ""
-    if closing is None or not closing[0].lower().startswith("</s") or not 0 < len(text) <= LONGEST:
-        return "", begin
+    if closing is None or not closing[0].lower().startswith("</s") or len(text) > LONGEST:
+        return None, begin
     return text, closing.end()
 
 
