@@ -278,6 +278,91 @@ def test_so_it_is_whatever_the_outer_block_is_called(opening):
     assert code.get_text() == f"# a\n{mark}bash\nnpm\n{mark}\nb\n"
 
 
+BARE = """```markdown
+# Setup
+
+```
+npm install
+```
+
+Then run:
+```
+npm start
+
+npm test
+```
+
+1. Check
+
+   ```
+   npm doctor
+   ```
+
+```bash
+npm stop
+```
+
+```
+bye
+```
+Done.
+```
+
+After it.
+
+```
+another
+```
+"""
+
+
+@pytest.mark.parametrize("language", ["markdown", "Markdown", "md", "mdx", "text", "md title=a", "README.md"])
+def test_inner_blocks_of_a_document_need_no_language(language):
+    soup = soup_of(BARE.replace("markdown", language, 1))
+    document, another = soup.select("pre code")
+    assert document.get_text() == BARE.partition("\n")[2].partition("```\n\nAfter")[0]
+    assert another.get_text() == "another\n"
+    assert [each.get_text() for each in soup.select("p")] == ["After it."]
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("```md\n# a\n```\n\nb\n\n```\nc\n```", ["# a\n", "c\n"]),
+        ("```md\n# a\n```\nRun:\n```\nc\n```\nd", ["# a\n", "c\n"]),
+        ("```md\n# a\n\n```\n\nb\n\n```\nc\n```\nd", ["# a\n\n", "c\n"]),
+        ("```md\n# a\n\n```\nb\n\n```\nc\n```\nd\n```\ne\n```", ["# a\n\n", "c\n", "e\n"]),
+        ("```md\n# a\n\n```\nb\n\n```js\nc\n```\nd", ["# a\n\n", "c\n"]),
+        ("```md\n```py\na\n```\nb\n\n```\nc\n\nd", ["```py\na\n```\nb\n\n"]),
+        ("```\na\n\n```\nb\n```\nc\n```", ["a\n\n", "c\n"]),
+        ("```py\na:\n```\nb\n\n```py\nc\n```", ["a:\n", "c\n"]),
+        ("```md\na\n\n```\nb\n\n```\n```\nc", ["a\n\n```\nb\n\n```\n"]),
+        ("- ```md\n  a\n\n  ```\n  b\n  ```\n  ```\n- c", ["a\n\n```\nb\n```\n"]),
+        ("> ```md\n> a\n>\n> ```\n> b\n> ```\n> ```\n\nc", ["a\n\n```\nb\n```\n"]),
+        ("- ```md\n  a\n\n  ```\n- b\n\n  ```\n  c\n  ```", ["a\n\n", "c\n"]),
+    ],
+)
+def test_a_bare_fence_closes_a_document_unless_all_fences_say_that_it_opens_a_block(text, codes):
+    assert [code.get_text() for code in soup_of(text).select("pre code")] == codes
+
+
+@pytest.mark.parametrize("text", [DOCUMENT, BARE, BARE.replace("After it.", ""), BARE[:-40]])
+def test_a_document_that_grows_is_at_every_place_what_it_would_be_at_once(text):
+    for step in (1, 7, len(text)):
+        growing = GrowingMarkdown()
+        for end in range(0, len(text), step):
+            growing.grow(text[:end])
+        growing.grow(text, final=True)
+        assert "".join(growing.blocks) == markdown(text)
+    for end in range(len(text)):
+        growing = GrowingMarkdown()
+        growing.grow(text[:end])
+        finished = list(growing.blocks)
+        growing.grow(text, final=True)
+        assert growing.blocks[: len(finished)] == finished
+        assert "".join(growing.blocks) == markdown(text)
+
+
 def test_a_block_that_nothing_closes_ends_where_it_would_without_another_in_it():
     soup = soup_of("```js\na\n```bash\nb\n```\n\nprose **bold**\n")
     assert soup.select_one("pre code").get_text() == "a\n```bash\nb\n"

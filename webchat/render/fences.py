@@ -9,20 +9,25 @@ from markdown_it.rules_block import StateBlock, fence
 
 _MARK = re.compile(r"(`{3,}+|~{3,}+)([^`]*+)$")
 _LANGUAGE = re.compile(r"[\w+#.-]+$")
+_DOCUMENT = re.compile(r"(?:markdown|mdx?|te?xt|plaintext)\b|\S*\.(?:md|mdx|txt)\b", re.IGNORECASE)
+"""The languages of documents, whose own code blocks may have no language."""
 
 
 def nest_fences(parser: MarkdownIt) -> None:
     """Make a code block end at its own closing fence, not at that of a block inside it.
 
-    A fence with a language opens an inner block, which the next bare fence closes. If no fence is left for the outer
-    block, it ends at the first one, as in CommonMark; while the text still grows (`env["open"]`), it stays open.
+    A fence with a language opens an inner block, which the next bare fence closes. In a document so does a bare fence
+    that is indented deeper than the document's, or stands between an empty line, or one with a colon at its end, and
+    the first line of code: models write an empty line after a block, not before its end. If another fence contradicts
+    that, or none is left for the outer block, it ends at the first such fence, as in CommonMark; while the text still
+    grows (`env["open"]`), it stays open.
     """
     parser.block.ruler.at("fence", _fence, {"alt": ["paragraph", "reference", "blockquote", "list"]})
 
 
 def _fence(state: StateBlock, first: int, end: int, silent: bool) -> bool:
     opening = None if silent or state.is_code_block(first) else _mark(state, first)
-    last = _closing(state, first, end, opening[0]) if opening else None
+    last = _Nested(state, first, end, opening).closing() if opening else None
     if opening is None or last is None:
         return fence(state, first, end, silent)
     token = state.push("fence", "code", 0)
@@ -33,24 +38,62 @@ def _fence(state: StateBlock, first: int, end: int, silent: bool) -> bool:
     return True
 
 
-def _closing(state: StateBlock, first: int, end: int, markup: str) -> int | None:
-    """The line that closes a block that contains others; None if it contains none, or no closing line is left."""
-    is_inside = nested = False
-    for line in range(first + 1, end):
-        if state.sCount[line] < state.blkIndent and not state.isEmpty(line):
-            return None
-        mark = None if state.is_code_block(line) else _mark(state, line)
-        if mark is None or not mark[0].startswith(markup):
-            continue
-        if _LANGUAGE.match(mark[1]):
-            if is_inside:
-                return None  # a fence is missing, and it is unknown which
-            is_inside = nested = True
-        elif not mark[1] and is_inside:
-            is_inside = False
-        elif not mark[1]:
-            return line if nested else None
-    return end if nested and state.env.get("open") else None
+class _Nested:
+    """Looks for the line that closes a block that contains others."""
+
+    def __init__(self, state: StateBlock, first: int, end: int, opening: tuple[str, str]) -> None:
+        self._state, self._first, self._end = state, first, end
+        self._markup, self._is_document = opening[0], _DOCUMENT.match(opening[1]) is not None
+        self._inner = ""
+        """What opened the inner block that is open: "language" or "bare"."""
+        self._nests = False
+        self._doubtful: int | None = None
+        """The first bare fence that was taken to open a block, and may close the outer one."""
+
+    def closing(self) -> int | None:
+        """That line; None if the block contains no other, or no closing line is left."""
+        for line in range(self._first + 1, self._end):
+            if self._is_outside(line):
+                return self._doubtful
+            mark = None if self._state.is_code_block(line) else _mark(self._state, line)
+            if mark is None or not mark[0].startswith(self._markup):
+                continue
+            kind = self._kind(line, mark[1])
+            if not kind:
+                continue
+            if kind == "closing" and not self._inner:
+                return line if self._nests else None
+            if kind != "closing" and self._inner:
+                return self._doubtful  # a fence is missing, and it is unknown which
+            self._inner = "" if kind == "closing" else kind
+            self._nests = True
+        return self._end if self._nests and self._state.env.get("open") else self._doubtful
+
+    def _is_outside(self, line: int) -> bool:
+        return self._state.sCount[line] < self._state.blkIndent and not self._state.isEmpty(line)
+
+    def _kind(self, line: int, info: str) -> str:
+        """What the fence is: "closing", what opens an inner block, or "" for text."""
+        if info:
+            return "language" if _LANGUAGE.match(info) else ""
+        is_deeper = self._state.sCount[line] > self._state.sCount[self._first] and not self._inner
+        if self._inner == "language" or not self._is_document or not (is_deeper or self._is_before_code(line)):
+            return "closing"
+        if not self._inner and self._doubtful is None:
+            self._doubtful = line
+        return "bare"
+
+    def _is_before_code(self, line: int) -> bool:
+        """Whether the line stands right before text, and behind an empty line or one that ends with a colon."""
+        before, behind = line - 1, line + 1
+        if before == self._first or behind == self._end or self._state.isEmpty(behind) or self._is_outside(behind):
+            return False
+        text = _text(self._state, before).rstrip(" \t*_")
+        return (not text or text.endswith((":", "："))) and not _text(self._state, behind).startswith(self._markup)
+
+
+def _text(state: StateBlock, line: int) -> str:
+    return state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
 
 
 def _mark(state: StateBlock, line: int) -> tuple[str, str] | None:
