@@ -1242,6 +1242,47 @@ print("httpx" in sys.modules)
     assert done.stdout.strip() == "False"
 
 
+@pytest.mark.parametrize(
+    ("backend", "is_loaded"),
+    [
+        ("ChatModelBackend(OpenAIModel('http://127.0.0.1/v1'))", True),
+        ("ChatModelBackend(OpenAIModel(''))", False),
+        ("MockBackend()", False),
+    ],
+)
+def test_the_http_client_is_loaded_in_the_background_once_the_server_has_started(backend, is_loaded):
+    program = f"""
+import sys, tempfile, threading
+from pathlib import Path
+from webchat.backends.chat_model import ChatModelBackend
+from webchat.backends.mock import MockBackend
+from webchat.backends.openai import OpenAIModel
+from webchat.manager import WebChatSessionManager
+manager = WebChatSessionManager({backend}, Path(tempfile.mkdtemp()) / "registry.json")
+manager.start(print)
+for thread in [each for each in threading.enumerate() if each.name == "http-client"]:
+    thread.join()
+print({{"httpx", "webchat.backends.openai.stream"}} <= set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(is_loaded)
+
+
+def test_a_backend_that_is_closed_at_once_loads_nothing():
+    program = """
+import sys, threading
+from webchat.backends.openai import OpenAIModel
+model = OpenAIModel("http://127.0.0.1/v1")
+model.start(print)
+model.close()
+for thread in [each for each in threading.enumerate() if each.name == "http-client"]:
+    thread.join()
+print("httpx" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_keep_alive_comments_keep_a_slow_answer_alive(ask):
     answer = sends(*[0.5, b": ping\n\n"] * 6, "Lisbon", ended(), DONE)
     assert text_of(ask(answer, read_timeout=2.5)) == "Lisbon"

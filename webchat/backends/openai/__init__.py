@@ -1,17 +1,22 @@
-"""Answers from any OpenAI-compatible server. Loads the HTTP client on the first question."""
+"""Answers from any OpenAI-compatible server. Loads the HTTP client after the start, or on the first question."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from webchat import threads
 from webchat.backends import HistoryItem
 from webchat.backends.chat_model import ChatModelBackend
 from webchat.backends.openai import endpoint
 from webchat.backends.openai.choice import ModelChoice
 from webchat.backends.openai.connection import NO_SERVER, Connection, cut_after
 from webchat.backends.openai.patient import PatientStream, is_agent
+from webchat.errors import BackendUnavailable, NoThreads
 
 if TYPE_CHECKING:
     from webchat.backends.openai.stream import OpenAIStream
@@ -19,6 +24,8 @@ if TYPE_CHECKING:
 
 LISTING_PATIENCE = 5.0
 """Seconds that a person waits for a list of models."""
+LOAD_AFTER = 0.5
+"""Seconds from the start until the HTTP client is loaded, which takes 0.1: the first page comes before it."""
 
 
 class OpenAIModel:
@@ -59,6 +66,7 @@ class OpenAIModel:
         self._context = context
         self._agent_timeout, self._agent_quiet = agent_timeout, agent_quiet
         self._extra_body = dict(extra_body or {})
+        self._closed = threading.Event()
 
     @property
     def label(self) -> str:
@@ -98,6 +106,18 @@ class OpenAIModel:
         other._label = None
         return other
 
+    def start(self, report: Callable[[str, float | None], None]) -> None:
+        """Load the HTTP client soon, in the background, so that the first answer does not wait for it."""
+        if self._endpoint is not None:
+            with suppress(NoThreads):
+                threads.start(self._load_soon, "http-client")
+
+    def _load_soon(self) -> None:
+        if not self._closed.wait(LOAD_AFTER):
+            import_module("webchat.backends.openai.stream")
+            with suppress(BackendUnavailable):  # the first answer reports it
+                self._connection.server()
+
     def stream(self, messages: Sequence[HistoryItem]) -> OpenAIStream | PatientStream:
         """The answer to `messages`; the request is sent when it is iterated. Raises BackendUnavailable."""
         from webchat.backends.openai.stream import OpenAIStream
@@ -127,6 +147,7 @@ class OpenAIModel:
             return self._connection.server().check(wire)
 
     def close(self) -> None:
+        self._closed.set()
         self._connection.close()
 
 
