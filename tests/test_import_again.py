@@ -259,24 +259,6 @@ def test_pictures_of_new_messages_count_too():
     small.close()
 
 
-def test_a_newer_file_of_ai_studio_is_known_by_its_beginning(manager):
-    def bring(*chunks):
-        prompt = {"chunkedPrompt": {"chunks": [{"role": role, "text": text} for role, text in chunks]}}
-        return manager.archive.bring_in(io.BytesIO(json.dumps(prompt).encode()))
-
-    first = [("user", "one"), ("model", "two")]
-    (session_id,) = bring(*first).imported
-    assert bring(*first, ("user", "three"), ("model", "four")).grown == [session_id]
-    assert said(manager, session_id) == ["one", "two", "three", "four"]
-    assert bring(*first, ("user", "another"), ("model", "answer")).grown == [session_id]
-    _, other = manager.conversation(session_id).messages[2].siblings
-    assert said(manager, session_id)[2:] == ["three", "four"]
-    manager.select(session_id, other)
-    assert said(manager, session_id) == ["one", "two", "another", "answer"]
-    assert bring(*first, ("user", "three"), ("model", "four")).known == 1
-    assert bring(("user", "once"), ("model", "two")).imported != [session_id]
-
-
 def test_prompts_of_ai_studio_that_begin_with_the_same_question_stay_apart(manager):
     def bring(title, *chunks):
         rows = [{"role": role, "text": text, "isThought": role == "thought"} for role, text in chunks]
@@ -290,20 +272,6 @@ def test_prompts_of_ai_studio_that_begin_with_the_same_question_stay_apart(manag
     assert bring("Garden", *garden, ("user", "Which herbs?"), ("model", "Thyme.")).grown == [second]
     assert (len(said(manager, first)), len(said(manager, second))) == (2, 4)
     assert [manager.get_session(each).description for each in (first, second)] == ["Weather", "Garden"]
-
-
-@pytest.mark.parametrize("kind", ["plain", "markdown"])
-def test_what_has_no_ids_of_messages_is_not_mixed(manager, kind):
-    def bring(*texts):
-        if kind == "plain":
-            messages = [{"role": "user", "content": text} for text in texts]
-            return manager.archive.bring_in(io.BytesIO(json.dumps({"id": "x", "messages": messages}).encode()))
-        said = "".join(f"## You\n\n{text}\n\n" for text in texts)
-        return manager.archive.bring_in(io.BytesIO(f"# T\n\n2026-01-01 · abc\n\n{said}".encode()))
-
-    (session_id,) = bring("one", "two").imported
-    assert bring("one", "other", "three").known == 1
-    assert said(manager, session_id) == ["one", "two"]
 
 
 def test_each_person_has_their_own(manager, bring_in):

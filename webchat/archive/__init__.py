@@ -105,7 +105,7 @@ class Archive:
         by default any if there is no owner, else none. `mark` gives the fields that put a session into the trash, by
         its id in the file; by default none is put there.
 
-        To an existing session what is new is added, unless its messages have no ids; one in the trash is left as it is.
+        To an existing session what is new is added; one in the trash is left as it is.
         What is somebody else's is imported under another id, the same one each time. Raises LimitReached, NoRoom,
         StorageError; the sessions before stay imported then.
         """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, field, replace
 
 from webchat.archive.pictures import BroughtPictures
 from webchat.chat.plain import one_line
@@ -36,8 +36,10 @@ class Brought:
     pictures: BroughtPictures | None = None
     missing: int = 0
     """How many pictures are in none of the files that are imported together."""
-    may_grow: bool = False
-    """Whether to add what is new in it to an existing session."""
+    names: Sequence[str] = ()
+    """If it has no id: the names of its beginnings, from the first answer to the whole; see `Beginnings`."""
+    has_ids: bool = True
+    """Whether the ids of its messages are theirs, rather than positions."""
 
     @property
     def size(self) -> int:
@@ -47,6 +49,11 @@ class Brought:
     @property
     def session_id(self) -> str:
         return str(self.row["session_id"])
+
+    def called(self, session_id: str, name: str) -> Brought:
+        """The same as the session of that id, which is that of one of the names."""
+        extra = {**self.row["extra"], "imported": {**self.row["extra"]["imported"], "id": name}}
+        return replace(self, row={**self.row, "session_id": session_id, "extra": extra})
 
 
 @dataclass

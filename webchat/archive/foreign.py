@@ -65,6 +65,33 @@ class Gathered(Sequence[ForeignNode]):
         return len(self._nodes)
 
 
+class Beginnings:
+    """Names each beginning of a conversation by its content, from the first answer to a question on.
+
+    A conversation without an id is known by these names: a later export, which is longer, begins with an earlier one.
+    The last name has always been that of the whole.
+    """
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._digest = hashlib.sha256(b"[")
+        self._is_empty = True
+        self._has_question = self._has_answer = False
+
+    def add(self, said: object, node: ForeignNode) -> None:
+        """Add the next message, of which `said` is the content."""
+        self._digest.update((b"" if self._is_empty else b",") + _dump(said))
+        whole = self._digest.copy()
+        whole.update(b"]")
+        if not self._has_answer:
+            self.names.clear()
+        self.names.append(whole.hexdigest())
+        self._is_empty = False
+        self._has_question = self._has_question or (node.role == "user" and node.says_something)
+        is_answer = self._has_question and node.role == "assistant" and node.says_something
+        self._has_answer = self._has_answer or is_answer
+
+
 @dataclass(slots=True)
 class Conversation:
     """A conversation found by a source. `theirs` is its id there, and `current` the message that was shown last.
@@ -87,8 +114,10 @@ class Conversation:
     too_large: bool = False
     is_titled_by_file: bool = False
     """Whether the name of its file is its title there."""
+    names: Sequence[str] = ()
+    """If it has no id: the names of its beginnings; see `Beginnings`."""
     has_ids: bool = True
-    """Whether its messages have ids, or are only ever appended: then a newer export can be merged."""
+    """Whether its messages have ids, or are only ever appended; otherwise their keys are their positions."""
 
 
 def brought(found: Conversation, find: Find) -> Brought:
@@ -100,7 +129,8 @@ def brought(found: Conversation, find: Find) -> Brought:
         raise Unreadable(f"it is larger than {size_of(LARGEST)}")
     pictures, missing = resolved(found.nodes, find)
     tree = ForeignTree(found.nodes, found.made)
-    name = without_surrogates(text(found.theirs)) or hashlib.sha256(_dump(found.content)).hexdigest()
+    name = without_surrogates(text(found.theirs)) or next(iter(found.names), "")
+    name = name or hashlib.sha256(_dump(found.content)).hexdigest()
     titled = shown_title(found.title) or title_of(tree.first_question[:MOST_OF_A_TITLE])
     extra: dict[str, object] = {"imported": {"from": found.source, "id": name}}
     if prompt := found.system_prompt.replace("\0", "").strip():
@@ -108,7 +138,7 @@ def brought(found: Conversation, find: Find) -> Brought:
     if found.folder:
         extra["working_dir"] = found.folder
     row: Row = {
-        "session_id": str(uuid.uuid5(_OURS, f"{found.source}:{name}")),
+        "session_id": id_of(found.source, name),
         "description": "Imported conversation" if titled == DEFAULT_DESCRIPTION else titled,
         "created_at": tree.started,
         "last_active": tree.ended,
@@ -118,7 +148,12 @@ def brought(found: Conversation, find: Find) -> Brought:
     }
     row |= {name: True for name in ("pinned", "archived") if getattr(found, name)}
     lines = tree.transcript(found.current)
-    return Brought(row, lines, tree.tails, tree.shown, pictures, missing, found.has_ids)
+    return Brought(row, lines, tree.tails, tree.shown, pictures, missing, found.names, found.has_ids)
+
+
+def id_of(source: str, name: str) -> str:
+    """The id of the session of a conversation, by its name in the source."""
+    return str(uuid.uuid5(_OURS, f"{source}:{name}"))
 
 
 def shown_title(title: str) -> str:

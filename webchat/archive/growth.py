@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from webchat.archive.alignment import Imported, is_imported, renamed, tree_of
 from webchat.archive.brought import Brought
+from webchat.archive.earlier import Earlier
 from webchat.archive.likeness import says_more, says_the_same, shows_less, shows_more
 from webchat.chat.message import Message
 from webchat.chat.parts import Part, Reasoning, Text, ToolCall
@@ -23,12 +25,16 @@ class Growth:
     def __init__(self, services: Services) -> None:
         self._storage, self._supervisor, self._allowance = services.storage, services.supervisor, services.allowance
 
+    def earlier(self, owner: str | None) -> Earlier:
+        """What finds this person's sessions of conversations without ids."""
+        return Earlier(self._storage, owner)
+
     def add(self, session_id: str, found: Brought, owner: str | None) -> bool:
         """Add the messages, and the rest of messages, that the session lacks; returns whether there were any."""
         if self._storage.export(session_id).startswith(found.transcript):  # which costs much less than reading both
             return False
-        tree = _tree(found.transcript)
-        # Messages without ids have different ones wherever they are stored.
+        tree, found = self._placed(session_id, found)
+        # Messages of ours without ids have different ones wherever they are stored.
         if "" in tree.messages or not _new(tree, self._here(session_id), found):
             return False
         with self._supervisor.turn(session_id) as turn:
@@ -39,12 +45,22 @@ class Growth:
             self._require_room(session, new, found)
             shown = turn.conversation.last
             self._write(session_id, new, found)
-            self._show(session_id, shown.id if shown else None, tree, found.tails, new.beside)
+            self._show(session_id, shown.id if shown else None, tree, found, new.beside)
         last = str(found.row.get("last_active", ""))
         if session.last_active < last:
             self._storage.sessions.touch({session_id: last}, "import")
         self._storage.bus.publish(session_id, urgent=True)
         return bool(new)
+
+    def _placed(self, session_id: str, found: Brought) -> tuple[Tree, Brought]:
+        """The messages with their ids in the session."""
+        tree = tree_of(found.transcript)
+        if found.has_ids:
+            return tree, found
+        names = Imported(self._storage.transcripts.messages(session_id)).places(tree, found.shown)
+        tails = {name: tail for name, tail in found.tails.items() if names.get(name) == name}
+        shown = {names.get(name, name): lines for name, lines in found.shown.items()}
+        return renamed(tree, names), replace(found, tails=tails, shown=shown)
 
     def _write(self, session_id: str, new: _New, found: Brought) -> None:
         for suffix, data in self._pictures(session_id, new, found):
@@ -76,11 +92,12 @@ class Growth:
         session_id: str,
         before: str | None,
         tree: Tree,
-        tails: Mapping[str, str],
+        found: Brought,
         beside: Mapping[str, str],
     ) -> None:
         """Show the branch that the export shows, unless something was said here since; then keep the shown branch."""
-        is_theirs = before is None or before in tree.messages or before in tails.values()
+        is_theirs = before is None or before in tree.messages or before in found.tails.values()
+        is_theirs = is_theirs or (not found.has_ids and is_imported(before or ""))
         leaf = beside.get(tree.leaf or "", tree.leaf) if is_theirs else before
         now = self._storage.transcripts.read(session_id).leaf
         if leaf and now and now.id != leaf:
@@ -102,13 +119,6 @@ class _New:
 
     def __bool__(self) -> bool:
         return bool(self.missing or self.longer or self.amended)
-
-
-def _tree(transcript: bytes) -> Tree:
-    tree = Tree()
-    for _, record in jsonlines.parse(transcript):
-        tree.add(record)
-    return tree
 
 
 def _new(tree: Tree, here: Mapping[str, Message], found: Brought) -> _New:

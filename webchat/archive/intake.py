@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from webchat.archive.bounds import Watch
 from webchat.archive.brought import Brought, Report
+from webchat.archive.earlier import name_of
 from webchat.archive.fitting import fitted
 from webchat.archive.growth import Growth
 from webchat.archive.importer import Importer
@@ -39,17 +40,22 @@ class Intake:
         self._importer, self._growth, self._terms, self._watch = importer, growth, terms, watch
         self._before = watch.added
         self._batch: dict[str, Brought] = {}
+        self._waiting: set[str] = set()
+        """The names of those in the batch that have no ids."""
+        self._earlier = growth.earlier(terms.owner)
         self._size = 0
         self._here = importer.here(terms.owner)
 
     def take(self, found: Brought) -> None:
         """Take the next session."""
-        if found.session_id in self._batch and found.may_grow:
-            self.add()  # a file may contain an older and a newer export of one conversation
+        # A file may contain an older and a newer export of one conversation.
+        if not self._waiting.isdisjoint(found.names):
+            self.add()
+        found = self._earlier.session_for(found) if found.names else found
+        if found.session_id in self._batch:
+            self.add()
         if row := self._here(found):
             self._grow(row, found)
-        elif found.session_id in self._batch:
-            self.report.known += 1
         elif not found.transcript and not session_of(found.row).begun:
             self.report.problem(f"session {found.session_id}: it has no messages.")
         else:
@@ -60,7 +66,8 @@ class Intake:
         row = fitted(found.row, terms.may_work_in, terms.longest_title, self.report.problem)
         row |= terms.mark(found.session_id)
         self.report.missing += found.missing
-        self._batch[found.session_id] = Brought(row, found.transcript, pictures=found.pictures)
+        self._batch[found.session_id] = replace(found, row=row)
+        self._waiting.update([name_of(row)[1]] if found.names else ())
         self._size += found.size
         if len(self._batch) == terms.at_once or self._size > BYTES_AT_ONCE:
             self.add()
@@ -72,12 +79,13 @@ class Intake:
             report.in_trash.append(name)
             return
         try:
-            may_grow = found.may_grow and not self._terms.mark(found.session_id)  # nothing from a trash
-            has_grown = may_grow and self._growth.add(name, found, self._terms.owner)
+            is_in_trash = self._terms.mark(found.session_id)
+            has_grown = not is_in_trash and self._growth.add(name, found, self._terms.owner)
         except (InvalidInput, SessionBusy, NoRoom, LimitReached, StorageError) as error:
             report.unread("", f"“{row.get('description', name)}”", f"nothing was added to it. {str(error).rstrip('.')}")
             return
         if has_grown:
+            self._earlier.forget()
             report.grown.append(name)
             report.missing += found.missing
         else:
@@ -98,4 +106,8 @@ class Intake:
             raise (StorageError(error.what, error.cause, so_far) if report.imported else error) from error
         self._watch.added, self._size = self._before + len(report.imported), 0
         self._batch.clear()
+        self._waiting.clear()
         self._here = self._importer.here(self._terms.owner)
+        for added in batch:
+            if added.names and (row := self._here(added)):
+                self._earlier.note(added, str(row["session_id"]))

@@ -22,11 +22,16 @@ def shows_less(before: Message, after: Message) -> bool:
 
 def says_the_same(before: Message, after: Message, lines: Collection[str]) -> bool:
     """Whether they say the same, apart from placeholder lines of pictures; an answer may have grown."""
-    had, has = _words(before.content, lines), _words(after.content, lines)
     if before.role != "assistant":
-        return had == has
+        return same_words(before, after, lines)
+    had, has = _words(before.content, lines), _words(after.content, lines)
     steps, more = _steps(before), _steps(after)
     return has.startswith(had) and after.reasoning.startswith(before.reasoning) and more[: len(steps)] == steps
+
+
+def same_words(before: Message, after: Message, lines: Collection[str]) -> bool:
+    """Whether their texts are the same, apart from placeholder lines of pictures."""
+    return _words(before.content, lines) == _words(after.content, lines)
 
 
 def says_more(before: Message, after: Message, lines: Collection[str]) -> bool:

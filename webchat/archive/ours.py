@@ -140,7 +140,7 @@ class _Reader:
         if self._head.get("torn"):
             del self._transcript[-1:]
         row = _taken_along(self._head["session"])
-        return Brought(row, bytes(self._transcript), pictures=self._pictures, may_grow=True)
+        return Brought(row, bytes(self._transcript), pictures=self._pictures)
 
 
 def _lines(data: bytes) -> tuple[list[bytes], bool]:

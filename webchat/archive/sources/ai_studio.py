@@ -23,7 +23,7 @@ def recognises(value: Any) -> bool:  # noqa: ANN401
 
 
 def conversation(item: Table) -> Conversation:
-    """See `SingleSource`. It has no ids: each message is known by all that leads to it, and it by its first answer."""
+    """See `SingleSource`. It has no ids: each message is known by all that leads to it, and it by these messages."""
     model = text(table(item.get("runSettings")).get("model")).removeprefix("models/") or None
     nodes: list[ForeignNode] = []
     for chunk in rows(item["chunkedPrompt"]["chunks"]):
@@ -34,9 +34,12 @@ def conversation(item: Table) -> Conversation:
     system = table(item.get("systemInstruction"))
     prompt = text(system.get("text")) or "\n\n".join(text(row.get("text")) for row in rows(system.get("parts")))
     last = nodes[-1].key if nodes else None
-    known_by = next((node.key for node in nodes if any(isinstance(part, Text) for part in node.parts)), last)
+    answers = (number for number, node in enumerate(nodes) if any(isinstance(part, Text) for part in node.parts))
+    names = [node.key for node in nodes[next(answers, -1) :]]
     title = text(item.get("title"))
-    return Conversation("ai-studio", known_by, title, nodes, last, system_prompt=prompt, is_titled_by_file=True)
+    return Conversation(
+        "ai-studio", None, title, nodes, last, system_prompt=prompt, names=names, is_titled_by_file=True
+    )
 
 
 def _key(above: str | None, chunk: Table) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from itertools import chain
 from typing import IO
 
 from webchat.archive.bounds import Bounds
@@ -46,9 +45,9 @@ def conversations(file: IO[bytes], bounds: Bounds) -> Iterator[Conversation]:
 
 def _conversation(title: str, rows: Gathered) -> Conversation:
     nodes = [*reversed(rows)]
-    for number, node in enumerate(nodes):  # by their position from the beginning, which a newer export keeps
+    for number, node in enumerate(nodes):
         node.key, node.parent = f"message-{number}", f"message-{number - 1}" if number else None
     first = nodes[0] if nodes else ForeignNode("", None)
     name = f"{title}\n{first.time}\n{first.content[:1000]}"
     last = nodes[-1].key if nodes else None
-    return Conversation("copilot", name, title, [*chain(nodes)], last, too_large=rows.is_too_large)
+    return Conversation("copilot", name, title, nodes, last, too_large=rows.is_too_large, has_ids=False)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from webchat.archive.foreign import Conversation, Gathered
+from webchat.archive.foreign import Beginnings, Conversation, Gathered
 from webchat.archive.lenient import first_text, rows, table
 from webchat.archive.sources import openai_shapes
 
@@ -32,16 +32,15 @@ def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
 
 
 def _conversation(title: str, theirs: str | None, messages: Iterator[Any]) -> Conversation:
-    nodes, system, content = Gathered(), "", []
+    nodes, system, beginnings = Gathered(), "", Beginnings()
     for number, message in enumerate(messages):
         above = f"message-{number - 1}" if number else None
-        nodes.add(openai_shapes.node(f"message-{number}", above, message))
+        node = openai_shapes.node(f"message-{number}", above, message)
         system = system or (openai_shapes.system_prompt([message]) if number == 0 else "")
-        content.append(
-            [message.get("role"), openai_shapes.text_of(message.get("content"))] if not nodes.is_too_large else 0
-        )
-    last = nodes[-1].key if len(nodes) else None
-    return Conversation("plain", theirs, title, nodes, last, system_prompt=system, content=content, has_ids=False)
+        if nodes.add(node):
+            beginnings.add([message.get("role"), openai_shapes.text_of(message.get("content"))], node)
+    last, names = nodes[-1].key if len(nodes) else None, () if theirs else beginnings.names
+    return Conversation("plain", theirs, title, nodes, last, system_prompt=system, names=names, has_ids=False)
 
 
 def _is_message(value: object) -> bool:

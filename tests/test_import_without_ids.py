@@ -1,0 +1,253 @@
+"""A newer export of a conversation without ids is recognised by its beginning, and adds what is new."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+
+import pytest
+
+from webchat.archive.brought import Brought
+from webchat.archive.earlier import MOST_ALIKE, Earlier
+from webchat.archive.foreign import Beginnings
+from webchat.archive.foreign_node import ForeignNode
+
+MORE = ("Which herbs?", "Thyme.")
+HELLO = ("Hello", "Hi!")
+
+
+def plain(*texts):
+    """Messages as models take them, alternating."""
+    return [{"role": "assistant" if number % 2 else "user", "content": text} for number, text in enumerate(texts)]
+
+
+def in_list(*texts):
+    return json.dumps(plain(*texts)).encode()
+
+
+def in_object(*texts):
+    return json.dumps({"messages": plain(*texts)}).encode()
+
+
+def in_lines(*texts):
+    return b"".join(json.dumps(message).encode() + b"\n" for message in plain(*texts))
+
+
+def of_ai_studio(*texts):
+    chunks = [{"role": "model" if number % 2 else "user", "text": text} for number, text in enumerate(texts)]
+    return json.dumps({"chunkedPrompt": {"chunks": chunks}}).encode()
+
+
+def of_copilot(*texts):
+    file = io.StringIO()
+    rows = [("Talk", f"2026-01-01T10:0{n}:00", "AI" if n % 2 else "Human", text) for n, text in enumerate(texts)]
+    csv.writer(file).writerows([("Conversation", "Time", "Author", "Message"), *reversed(rows)])
+    return file.getvalue().encode()
+
+
+def with_id(*texts):
+    return json.dumps({"id": "x", "messages": plain(*texts)}).encode()
+
+
+def our_markdown(*texts):
+    said = "".join(f"## {'Assistant' if number % 2 else 'You'}\n\n{text}\n\n" for number, text in enumerate(texts))
+    return f"# T\n\n2026-01-01 · abc\n\n{said}".encode()
+
+
+def of_lm_studio(*texts):
+    def version(number, text):
+        content = [{"type": "text", "text": text}]
+        step = {"type": "contentBlock", "content": content}
+        return {"role": "assistant", "steps": [step]} if number % 2 else {"role": "user", "content": content}
+
+    messages = [{"versions": [version(number, text)], "currentlySelected": 0} for number, text in enumerate(texts)]
+    return json.dumps({"name": "Talk", "createdAt": 1_760_000_000_000, "messages": messages}).encode()
+
+
+KNOWN_BY_CONTENT = [in_list, in_object, in_lines, of_ai_studio]
+KNOWN_BY_NAME = [of_copilot, with_id, our_markdown, of_lm_studio]
+each_kind = pytest.mark.parametrize("kind", [*KNOWN_BY_CONTENT, *KNOWN_BY_NAME])
+known_by_content = pytest.mark.parametrize("kind", KNOWN_BY_CONTENT)
+known_by_name = pytest.mark.parametrize("kind", KNOWN_BY_NAME)
+
+
+@pytest.fixture
+def bring_in(manager):
+    return lambda data, owner=None: manager.archive.bring_in(io.BytesIO(data), owner)
+
+
+def said(manager, session_id):
+    return tuple(message.content for message in manager.conversation(session_id).messages)
+
+
+def in_zip(*files):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for number, file in enumerate(files):
+            archive.writestr(f"{number}.json", file)
+    return data.getvalue()
+
+
+@each_kind
+def test_a_longer_one_adds_what_is_new_once(manager, bring_in, kind):
+    (session_id,) = bring_in(kind(*HELLO)).imported
+    for texts in ((*HELLO, *MORE), (*HELLO, *MORE, "And more?"), (*HELLO, *MORE, "And more?", "Sage.")):
+        report = bring_in(kind(*texts))
+        assert (report.imported, report.grown, report.problems) == ([], [session_id], [])
+        assert said(manager, session_id) == texts
+    for texts in ((*HELLO, *MORE, "And more?", "Sage."), (*HELLO, *MORE), HELLO):
+        again = bring_in(kind(*texts))
+        assert (again.imported, again.grown, again.known) == ([], [], 1)
+
+
+@each_kind
+def test_what_was_said_here_since_stays_and_is_shown(manager, bring_in, kind):
+    (session_id,) = bring_in(kind(*HELLO)).imported
+    manager.send_message("mine", session_id)
+    assert bring_in(kind(*HELLO, *MORE)).grown == [session_id]
+    assert said(manager, session_id) == (*HELLO, "mine", "You said: mine")
+    _, other = manager.conversation(session_id).messages[2].siblings
+    manager.select(session_id, other)
+    assert said(manager, session_id) == (*HELLO, *MORE)
+    assert bring_in(kind(*HELLO, *MORE)).known == 1
+
+
+@known_by_content
+def test_two_that_only_begin_alike_stay_apart(manager, bring_in, kind):
+    weather, garden = (*HELLO, "Will it rain?", "No."), (*HELLO, *MORE)
+    (first,) = bring_in(kind(*weather)).imported
+    (second,) = bring_in(kind(*garden)).imported
+    assert bring_in(kind(*garden, "Thanks", "Welcome.")).grown == [second]
+    assert bring_in(kind(*weather, "Sure?", "Yes.")).grown == [first]
+    assert said(manager, first) == (*weather, "Sure?", "Yes.")
+    assert said(manager, second) == (*garden, "Thanks", "Welcome.")
+    assert bring_in(kind(*weather)).known == bring_in(kind(*garden)).known == 1
+
+
+@known_by_content
+def test_a_session_that_has_grown_is_not_the_beginning_of_another(manager, bring_in, kind):
+    (first,) = bring_in(kind(*HELLO)).imported
+    assert bring_in(kind(*HELLO, *MORE)).grown == [first]
+    (second,) = bring_in(kind(*HELLO, "Will it rain?", "No.")).imported
+    assert (said(manager, first), said(manager, second)) == ((*HELLO, *MORE), (*HELLO, "Will it rain?", "No."))
+
+
+@known_by_content
+def test_a_question_without_an_answer_is_no_beginning(manager, bring_in, kind):
+    (first,) = bring_in(kind("Hello")).imported
+    (second,) = bring_in(kind(*HELLO)).imported
+    assert (said(manager, first), said(manager, second)) == (("Hello",), HELLO)
+    assert bring_in(kind("Hello")).known == 1
+
+
+@known_by_content
+@pytest.mark.parametrize("files", [(HELLO, (*HELLO, *MORE)), ((*HELLO, *MORE), HELLO)], ids=["older first", "newer"])
+def test_an_older_and_a_newer_one_in_one_zip_are_one(manager, bring_in, kind, files):
+    (session_id,) = bring_in(in_zip(*(kind(*texts) for texts in files))).imported
+    assert said(manager, session_id) == (*HELLO, *MORE)
+
+
+@known_by_content
+def test_many_that_begin_alike_in_one_zip_are_one_each(manager, bring_in, kind):
+    talks = [(*HELLO, f"Question {number}", "Answer") for number in range(2 * MOST_ALIKE)]
+    data = in_zip(*(kind(*texts) for texts in talks))
+    report = bring_in(data)
+    assert sorted(said(manager, each) for each in report.imported) == sorted(talks)
+    assert bring_in(data).known == len(talks)
+    assert len(bring_in(in_zip(*(kind(*texts, *MORE) for texts in talks))).grown) == len(talks)
+
+
+@known_by_content
+def test_one_in_the_trash_stays_there(manager, bring_in, kind):
+    (session_id,) = bring_in(kind(*HELLO)).imported
+    manager.housekeeping.delete([session_id])
+    report = bring_in(kind(*HELLO, *MORE))
+    assert (report.imported, report.in_trash) == ([], [session_id])
+    assert len(bring_in(kind(*HELLO[:1], "Another", *MORE)).imported) == 1
+    manager.housekeeping.restore([session_id])
+    assert bring_in(kind(*HELLO, *MORE)).grown == [session_id]
+
+
+@each_kind
+def test_each_person_has_their_own(manager, bring_in, kind):
+    (first,) = bring_in(kind(*HELLO), "ada").imported
+    (second,) = bring_in(kind(*HELLO), "bob").imported
+    assert bring_in(kind(*HELLO, *MORE), "bob").grown == [second]
+    assert [len(manager.conversation(name, who).messages) for name, who in ((first, "ada"), (second, "bob"))] == [2, 4]
+
+
+@known_by_name
+def test_another_version_is_a_branch(manager, bring_in, kind):
+    (session_id,) = bring_in(kind(*HELLO, *MORE)).imported
+    other = (*HELLO, "Will it rain?", "No.")
+    assert bring_in(kind(*other)).grown == [session_id]
+    assert said(manager, session_id) == other
+    assert bring_in(kind(*other, "Sure?", "Yes.")).grown == [session_id]
+    assert said(manager, session_id) == (*other, "Sure?", "Yes.")
+    first, _ = manager.conversation(session_id).messages[2].siblings
+    manager.select(session_id, first)
+    assert said(manager, session_id) == (*HELLO, *MORE)
+    assert bring_in(kind(*other)).known == bring_in(kind(*HELLO, *MORE)).known == 1
+
+
+EARLIER = {
+    in_list: ("plain", "8cf2130543c4425190215f36a059eadd1d2a94d135fd372eda6ca44503a8941c", "message-{}"),
+    of_ai_studio: ("ai-studio", "adc8c887ab986fabe17df1e01b75f37a", ""),
+}
+"""The names that earlier versions gave to the conversation HELLO and MORE, and the ids of its messages."""
+
+
+@pytest.mark.parametrize("kind", EARLIER)
+def test_a_session_that_an_earlier_version_has_imported_is_recognised(manager, bring_in, kind):
+    source, name, numbered = EARLIER[kind]
+    (session_id,) = bring_in(kind(*HELLO, *MORE)).imported
+    exported = b"".join(manager.archive.export([manager.get_session(session_id)], lambda left_out: None))
+    manager.housekeeping.purge_all(None)
+    head, *messages = map(json.loads, exported.splitlines())
+    head["session"] |= {"session_id": "earlier", "extra": {"imported": {"from": source, "id": name}}}
+    assert not numbered or [row["id"] for row in messages] == [numbered.format(number) for number in range(4)]
+    bring_in(b"".join(json.dumps(row).encode() + b"\n" for row in (head, *messages)))
+    assert bring_in(kind(*HELLO, *MORE)).known == 1
+    assert len(bring_in(kind(*HELLO, "Will it rain?", "No.")).imported) == 1
+    assert bring_in(kind(*HELLO, *MORE, "Thanks", "Welcome.")).grown == ["earlier"]
+    assert said(manager, "earlier") == (*HELLO, *MORE, "Thanks", "Welcome.")
+
+
+def test_one_conversation_is_compared_with_few_others(manager, bring_in):
+    texts = [*HELLO, *(f"Message {number}" for number in range(2 * MOST_ALIKE))]
+    for end in range(2, len(texts)):
+        bring_in(in_list(*texts[:end], "and", "so on"))
+    compared = []
+
+    class Differing(Earlier):
+        def are_one(self, session_id, found):
+            compared.append(session_id)
+            return False
+
+    names = Beginnings()
+    for number, text in enumerate(texts):
+        role = "assistant" if number % 2 else "user"
+        names.add([role, text], ForeignNode("", None, role, text))
+    found = Brought({"extra": {"imported": {"from": "plain"}}}, b"", names=names.names)
+    assert Differing(manager.storage, None).session_for(found).session_id not in compared
+    assert len(set(compared)) == len(compared) == MOST_ALIKE
+    (session_id,) = bring_in(in_list(*texts)).imported
+    assert said(manager, session_id) == tuple(texts)
+
+
+def test_an_answer_that_was_cut_behind_a_tool_is_completed(manager, bring_in):
+    call = {"role": "assistant", "content": "", "tool_calls": [{"id": "c", "function": {"name": "look"}}]}
+    before = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}, call]
+    after = [*before, {"role": "tool", "tool_call_id": "c", "content": "seen"}, {"role": "assistant", "content": "Hi!"}]
+    (session_id,) = bring_in(json.dumps(before).encode()).imported
+    assert bring_in(json.dumps(after).encode()).grown == [session_id]
+    assert said(manager, session_id) == HELLO
+
+
+def test_what_has_grown_in_the_same_file_is_compared_as_it_is_now(manager, bring_in):
+    bring_in(in_list(*HELLO))
+    talks = [(*HELLO, "Sure?", "No."), (*HELLO, *MORE), (*HELLO, *MORE, "More?", "No."), (*HELLO, "Sure?", "Yes.")]
+    report = bring_in(in_zip(*(in_list(*texts) for texts in talks)))
+    assert (len(report.grown), len(report.imported)) == (2, 2)

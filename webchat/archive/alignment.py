@@ -1,0 +1,85 @@
+"""Finds the messages of a newer export among those of a session when ids cannot tell: by what they say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from hashlib import sha256
+
+from webchat.archive.likeness import same_words
+from webchat.chat.message import Message
+from webchat.chat.tree import Tree
+from webchat.fileutil import jsonlines
+
+Shown = Mapping[str, Collection[str]]
+"""See `Brought.shown`."""
+_IMPORTED = re.compile(r"[0-9a-f]{32}|message-\d+|\d+-\d+")
+"""The ids of imported messages without ids. Those of messages written here are shorter, and have no hyphen."""
+
+
+def is_imported(name: str) -> bool:
+    """Whether this is the id of an imported message without an id."""
+    return _IMPORTED.fullmatch(name) is not None
+
+
+def tree_of(transcript: bytes) -> Tree:
+    """The messages of a transcript."""
+    tree = Tree()
+    for _, record in jsonlines.parse(transcript):
+        tree.add(record)
+    return tree
+
+
+class Imported:
+    """The messages of a session that were imported without ids."""
+
+    def __init__(self, messages: Iterable[Message]) -> None:
+        self.messages = {message.id: message for message in messages if is_imported(message.id)}
+        self._answered = {message.parent for message in self.messages.values()}
+
+    def is_one_with(self, tree: Tree, shown: Shown) -> bool:
+        """Whether these and the messages of an export are one conversation: one of them is the beginning of the other.
+
+        What was said here since does not count.
+        """
+        shared = self.messages.keys() & tree.messages.keys()
+        has_all = len(shared) in (len(self.messages), len(tree.messages))
+        return has_all and all(self.is_same(name, tree, shown) for name in shared)
+
+    def places(self, tree: Tree, shown: Shown) -> Mapping[str, str]:
+        """Maps the ids of an export's messages, which are their positions, to those in the session.
+
+        From the first that says something else on they are on a branch of their own, and get ids by their content.
+        """
+        names: dict[str, str] = {}
+        for name, message in tree.messages.items():
+            parent = names.get(message.parent or "", message.parent)
+            is_here = name not in self.messages or self.is_same(name, tree, shown)
+            names[name] = name if is_here and parent == message.parent else _by_content(parent, message)
+        return names
+
+    def is_same(self, name: str, tree: Tree, shown: Shown) -> bool:
+        """Whether both say the same under this id; the last answer may still have been being written in one of them."""
+        before, after = self.messages[name], tree.messages[name]
+        if before.role != after.role:
+            return False
+        if before.content == after.content or same_words(before, after, shown.get(name, ())):
+            return True
+        is_beginning = name not in self._answered and after.content.startswith(before.content)
+        is_longer = not tree.children.get(name) and before.content.startswith(after.content)
+        return before.role == "assistant" and (is_beginning or is_longer)
+
+
+def renamed(tree: Tree, names: Mapping[str, str]) -> Tree:
+    """The tree with other ids."""
+    messages = (
+        replace(message, id=names[name], parent=names.get(message.parent or "", message.parent))
+        for name, message in tree.messages.items()
+    )
+    return Tree({message.id: message for message in messages}, leaf=names.get(tree.leaf or "", tree.leaf))
+
+
+def _by_content(parent: str | None, message: Message) -> str:
+    said = f"{parent}:{message.role}:{message.content}"
+    return sha256(said.encode("utf-8", "replace")).hexdigest()[:32]

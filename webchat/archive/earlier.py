@@ -1,0 +1,73 @@
+"""Finds the session that an earlier import has made of a conversation without an id. Knows no format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from webchat.archive.alignment import Imported, tree_of
+from webchat.archive.brought import Brought
+from webchat.archive.foreign import id_of
+from webchat.archive.lenient import table, text
+from webchat.chat.session import Row
+from webchat.storage.protocols import Storage
+
+MOST_ALIKE = 10
+"""The most sessions with which one conversation is compared."""
+
+
+class Earlier:
+    """The imported sessions of one person, by the names of their contents; see `Beginnings`.
+
+    Each gets the name of its shortest beginning that no other has: so it is found again however long it was or is.
+    Earlier versions gave the names of the whole, or of the shortest beginning.
+    """
+
+    def __init__(self, storage: Storage, owner: str | None) -> None:
+        self._storage, self._owner = storage, owner
+        self._known: dict[tuple[str, str], str] | None = None
+        self._compared = "", Imported(())
+        """The session compared last, and its messages: many conversations may begin like it."""
+
+    def session_for(self, found: Brought) -> Brought:
+        """The conversation as the session that it belongs to, which may be a new one."""
+        source, known = name_of(found.row)[0], self._ids()
+        taken = [name for name in found.names if (source, name) in known]
+        for name in taken[: -MOST_ALIKE - 1 : -1]:
+            if self.are_one(known[source, name], found):
+                return found.called(known[source, name], name)
+        name = next((name for name in found.names if (source, name) not in known), found.names[-1])
+        return found.called(known.get((source, name)) or id_of(source, name), name)
+
+    def are_one(self, session_id: str, found: Brought) -> bool:
+        """Whether a session and a conversation without an id are one."""
+        if session_id != self._compared[0]:
+            if self._storage.export(session_id).startswith(found.transcript):  # which costs less than reading both
+                return True
+            self._compared = session_id, Imported(self._storage.transcripts.messages(session_id))
+        return self._compared[1].is_one_with(tree_of(found.transcript), found.shown)
+
+    def forget(self) -> None:
+        """Note that a session has grown."""
+        self._compared = "", Imported(())
+
+    def note(self, found: Brought, session_id: str) -> None:
+        """Note that a conversation has become this session."""
+        self._ids()[name_of(found.row)] = session_id
+
+    def _ids(self) -> dict[tuple[str, str], str]:
+        if self._known is None:
+            sessions = self._storage.sessions
+            found = [*sessions.page(self._owner, "trash"), *reversed(sessions.all_of(self._owner))]
+            self._known = {_imported(session.extra): session.session_id for session in found}
+        return self._known
+
+
+def name_of(row: Row) -> tuple[str, str]:
+    """The program from which a session was imported, and the conversation's name there."""
+    return _imported(table(row.get("extra")))
+
+
+def _imported(extra: Mapping[str, Any]) -> tuple[str, str]:
+    imported = table(extra.get("imported"))
+    return text(imported.get("from")), text(imported.get("id"))
