@@ -142,3 +142,10 @@ def test_nobody_has_an_empty_name(home, command):
 def test_a_search_for_nothing_is_wrong_usage(home, words):
     result = CliRunner().invoke(main, ["sessions", "search", "--home", str(home), *words])
     assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, "Error: Enter a word to search for.")
+
+
+@pytest.mark.parametrize("words", [[":-)"], ["...", "?"]])
+def test_a_search_for_punctuation_is_wrong_usage(home, words):
+    result = CliRunner().invoke(main, ["sessions", "search", "--home", str(home), *words])
+    assert result.exit_code == 2
+    assert result.stderr.endswith("Error: Punctuation alone is not searched. Add a word.\n")

@@ -97,6 +97,16 @@ def test_what_was_not_said_is_not_found(manager, talk, query):
     assert found(manager, query) == []
 
 
+@pytest.mark.parametrize("query", [":-)", "...", " ?! ", "\u2014", "=>", "\ufe0f"])
+def test_a_search_for_punctuation_says_that_a_word_is_missing(client, talk, query):
+    talk(f"so {query} it is")
+    for headers in ({}, HTMX):
+        page = client.get("/sessions", query_string={"q": query}, headers=headers).text
+        assert "Punctuation alone is not searched. Add a word." in page
+    assert "Punctuation alone" not in client.get("/sessions", query_string={"q": f"so {query}"}).text
+    assert "Punctuation alone" not in client.get("/sessions", query_string={"q": "+"}).text
+
+
 @pytest.mark.parametrize(("said", "query"), NOT_FOUND)
 def test_what_only_looks_alike_is_not_found(manager, talk, said, query):
     session_id = talk(said, "it is read")

@@ -71,6 +71,11 @@ def title_query(query: str) -> TitleQuery | None:
     return TitleQuery(folded(asked).strip(), tuple(needles_of(query)[0])) if asked.strip() else None
 
 
+def is_wordless(query: str) -> bool:
+    """Whether the query has nothing to search for but punctuation, which is not indexed."""
+    return bool(query.strip()) and not needles_of(query)[0]
+
+
 def needles_of(query: str) -> tuple[list[str], bool]:
     """The texts that a message's folded text must contain, up to the limit; and whether these are all.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from webchat.chat.search import is_wordless
 from webchat.cli.default_command import DefaultGroup
 from webchat.cli.session_id import deleted_that_begin_so, sessions_that_begin_so
 from webchat.cli.terminal import NOT_NOW
@@ -83,6 +84,8 @@ def search_sessions(where: Where, as_json: bool, words: tuple[str, ...]) -> None
     sought = " ".join(words).strip()
     if not sought:
         raise click.UsageError("Enter a word to search for.")
+    if is_wordless(sought):
+        raise click.UsageError("Punctuation alone is not searched. Add a word.")
     with where.sessions() as chat:
         found = _searched(chat, sought)
     if as_json:

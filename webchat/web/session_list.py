@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from webchat.chat.search import Hit
+from webchat.chat.search import Hit, is_wordless
 from webchat.errors import InvalidInput, StorageError
 from webchat.session_store import WebChatSession
 from webchat.storage.protocols import Shelf
@@ -107,6 +107,7 @@ def list_context(wanted: ListRequest) -> dict[str, Any]:
         "hits": found.hits,
         "complete": found.complete,
         "partial": found.partial,
+        "wordless": is_wordless(wanted.query),
         "groups": _by_folder(sessions) if wanted.by else _groups(sessions, wanted.show),
         "programs": {} if wanted.show else manager().programs.programs,
         "has_folders": any(session.working_dir != "~" for session in sessions),
