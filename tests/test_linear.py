@@ -201,6 +201,7 @@ def test_a_title_does_so(begin, blank):
 @given(st.lists(st.sampled_from(LINES), min_size=2, max_size=8).map(lambda lines: "\n".join(lines) + "\n"))
 @settings(max_examples=30, derandomize=True, deadline=None)
 @example("```a\n```b\n```\n")
+@example("```md\n\n```\n$$\n")
 @example("1. a\n  - x\n2. b\n  - y\n")
 @example("<details>\n```\n")
 def test_any_text_does_so(part):

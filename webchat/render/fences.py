@@ -44,44 +44,62 @@ class _Nested:
     def __init__(self, state: StateBlock, first: int, end: int, opening: tuple[str, str]) -> None:
         self._state, self._first, self._end = state, first, end
         self._markup, self._is_document = opening[0], _DOCUMENT.match(opening[1]) is not None
+        self._how = (self._markup, self._is_document, state.sCount[first], state.blkIndent, end)
+        """What the meaning of all lines that follow depends on."""
         self._inner = ""
         """What opened the inner block that is open: "language" or "bare"."""
         self._nests = False
-        self._doubtful: int | None = None
-        """The first bare fence that was taken to open a block, and may close the outer one."""
 
     def closing(self) -> int | None:
         """That line; None if the block contains no other, or no closing line is left."""
+        failed = self._failed()
+        passed, doubtful = list[tuple[int, str, object]](), None
         for line in range(self._first + 1, self._end):
-            if self._is_outside(line):
-                return self._doubtful
-            mark = None if self._state.is_code_block(line) else _mark(self._state, line)
-            if mark is None or not mark[0].startswith(self._markup):
-                continue
-            kind = self._kind(line, mark[1])
+            kind = self._kind(line)
             if not kind:
                 continue
             if kind == "closing" and not self._inner:
                 return line if self._nests else None
-            if kind != "closing" and self._inner:
-                return self._doubtful  # a fence is missing, and it is unknown which
-            self._inner = "" if kind == "closing" else kind
-            self._nests = True
-        return self._end if self._nests and self._state.env.get("open") else self._doubtful
+            if kind != "closing" and (self._inner or kind == "outside"):
+                break  # a fence is missing, and it is unknown which
+            self._inner, self._nests = "" if kind == "closing" else kind, True
+            passed.append((line, self._inner, self._how))
+            if passed[-1] in failed:
+                doubtful = failed[passed[-1]]
+                break
+        else:
+            if self._nests and self._state.env.get("open"):
+                return self._end
+        for place in reversed(passed):
+            failed[place] = doubtful
+            doubtful = place[0] if place[1] == "bare" else doubtful
+        return doubtful
 
-    def _is_outside(self, line: int) -> bool:
-        return self._state.sCount[line] < self._state.blkIndent and not self._state.isEmpty(line)
+    def _failed(self) -> dict[tuple[int, str, object], int | None]:
+        """The places in this text from which no closing line was found, and the first bare fence behind each that was
+        taken to open a block, so may close the outer one. Without them, looking takes quadratic time."""
+        source, failed = self._state.env.get("fences", ("", {}))
+        if source is not self._state.src:
+            failed = {}
+            self._state.env["fences"] = self._state.src, failed
+        return failed  # type: ignore[no-any-return]
 
-    def _kind(self, line: int, info: str) -> str:
-        """What the fence is: "closing", what opens an inner block, or "" for text."""
-        if info:
-            return "language" if _LANGUAGE.match(info) else ""
+    def _kind(self, line: int) -> str:
+        """What the line is: "closing", what opens an inner block, "outside" of the list around it, or "" for text."""
+        if self._is_outside(line):
+            return "outside"
+        mark = None if self._state.is_code_block(line) else _mark(self._state, line)
+        if mark is None or not mark[0].startswith(self._markup):
+            return ""
+        if mark[1]:
+            return "language" if _LANGUAGE.match(mark[1]) else ""
         is_deeper = self._state.sCount[line] > self._state.sCount[self._first] and not self._inner
         if self._inner == "language" or not self._is_document or not (is_deeper or self._is_before_code(line)):
             return "closing"
-        if not self._inner and self._doubtful is None:
-            self._doubtful = line
         return "bare"
+
+    def _is_outside(self, line: int) -> bool:
+        return self._state.sCount[line] < self._state.blkIndent and not self._state.isEmpty(line)
 
     def _is_before_code(self, line: int) -> bool:
         """Whether the line stands right before text, and behind an empty line or one that ends with a colon."""
