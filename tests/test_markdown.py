@@ -383,6 +383,29 @@ def test_blocks_that_need_no_such_help_are_as_they_were(text, codes):
     assert [code.get_text() for code in soup_of(text).select("pre code")] == codes
 
 
+@pytest.mark.parametrize("end", ["  ```", "```", "   ```"])
+@pytest.mark.parametrize("mark", ["- ", "1. "])
+def test_a_block_in_a_list_may_have_code_that_is_not_indented(mark, end):
+    indent = " " * len(mark)
+    soup = soup_of(f"{mark}a\n{indent}```sh\nnpm\n\n{indent}b\n{end}\n{mark.replace('1', '2')}c\n\nd")
+    (code,) = soup.select("li pre code")
+    assert code.get_text() == "npm\n\nb\n"
+    assert [item.find(string=True).strip() or item.p.get_text() for item in soup.select("li")] == ["a", "c"]
+    assert soup.find_all("p", recursive=False)[-1].get_text() == "d"
+
+
+@pytest.mark.parametrize(
+    "text", ["- ```sh\n  a\n- b\n\nc", "- ```sh\n  a\n- b\n\n```js\nc\n```", "- ```sh\n  a\n  ```\nb\n```"]
+)
+def test_a_block_in_a_list_that_nothing_closes_ends_with_its_item(text):
+    assert soup_of(text).select_one("pre code").get_text().strip() == "a"
+
+
+@pytest.mark.parametrize("info", ["python:src/a.py", "python,ignore", "python{1,3}", "python title=a"])
+def test_code_is_highlighted_whatever_follows_its_language(info):
+    assert soup_of(f"```{info}\nimport a\n```").select("code span.kn")
+
+
 # Lists whose inner lists are indented by two
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from markdown_it.common.utils import escapeHtml
@@ -12,6 +13,9 @@ from markdown_it.utils import EnvType, OptionsDict
 from webchat.render.colours import coloured
 from webchat.render.formulas import formula
 from webchat.render.targets import is_address, picture_name, readable
+
+_NAME = re.compile("[:,{]")
+"""Ends a language's name, as in "python:src/main.py" and "rust,no_run"."""
 
 
 def _heading(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
@@ -24,7 +28,7 @@ def code_block(code: str, info: str, *, grows: bool = False) -> str:
     """A code block with its language and a Copy button. It is highlighted only once it is complete."""
     words = info.split()
     language = words[0][:30] if words else ""
-    shown = escapeHtml(code) if grows else coloured(code, language)
+    shown = escapeHtml(code) if grows else coloured(code, _NAME.split(language, maxsplit=1)[0])
     return (
         f'<figure class="code"><figcaption><span>{escapeHtml(language) or "text"}</span>'
         f'<button type="button" class="copy">Copy</button></figcaption><pre><code>{shown}</code></pre></figure>\n'

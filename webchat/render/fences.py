@@ -28,6 +28,8 @@ def nest_fences(parser: MarkdownIt) -> None:
 def _fence(state: StateBlock, first: int, end: int, silent: bool) -> bool:
     opening = None if silent or state.is_code_block(first) else _mark(state, first)
     last = _Nested(state, first, end, opening).closing() if opening else None
+    if opening and last is None:
+        last = _outside(state, first, end, opening[0])
     if opening is None or last is None:
         return fence(state, first, end, silent)
     token = state.push("fence", "code", 0)
@@ -112,6 +114,20 @@ class _Nested:
 
 def _text(state: StateBlock, line: int) -> str:
     return state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
+
+
+def _outside(state: StateBlock, first: int, end: int, markup: str) -> int | None:
+    """The line that closes a block in a list whose code, and perhaps the end, is not indented as its beginning is.
+
+    None if its code is indented, which is what ends the block in CommonMark, or a fence is missing.
+    """
+    is_outside = False
+    for line in range(first + 1, end):
+        mark = _mark(state, line)
+        if mark and mark[0].startswith(markup):
+            return line if is_outside and not mark[1] else None
+        is_outside = is_outside or (0 <= state.sCount[line] < state.blkIndent and not state.isEmpty(line))
+    return end if is_outside and state.env.get("open") else None
 
 
 def _mark(state: StateBlock, line: int) -> tuple[str, str] | None:
