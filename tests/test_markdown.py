@@ -45,6 +45,18 @@ def test_emphasis_ends_beside_letters_and_marks_of_scripts_without_spaces(text, 
     assert soup_of(text).select_one(tag).get_text() == marked
 
 
+@pytest.mark.parametrize(
+    "text", ["2*3*4", "10*20*30 x*y*z", "__init__.py", "a.__class__.__name__", "the __main__ block"]
+)
+def test_products_and_names_of_python_are_no_emphasis(text):
+    assert shown(text) == text
+
+
+@pytest.mark.parametrize("text", ["*a*b", "un**a**b", "**a**b", "__a__", "__main_page__", "_**a**_", "*2*", "x *a*"])
+def test_what_begins_and_ends_a_word_is_emphasis(text):
+    assert soup_of(text).select("em, strong")
+
+
 @pytest.mark.parametrize("text", ["3~5天", "2 * 3 * 4", "a * b", "snake_case_name", "重_要_な", '**"x"**y', "4** 5"])
 def test_what_is_no_emphasis_elsewhere_is_none(text):
     assert shown(text) == text

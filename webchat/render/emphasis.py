@@ -1,7 +1,8 @@
-"""Emphasis next to text in scripts that put no space there, which CommonMark does not recognise."""
+"""Emphasis: also next to scripts that put no space there, and none in products and Python's names such as __init__."""
 
 from __future__ import annotations
 
+import re
 from types import MethodType
 
 from markdown_it import MarkdownIt
@@ -18,6 +19,14 @@ _UNSPACED = (
 )
 """First and last characters of ranges. As a regular expression they would take 3 ms of each start to compile."""
 
+_NAME = re.compile(r"__([a-z_]{2,20}?)__(?![a-z])")
+_NAMES = frozenset(
+    "add all annotations bool builtins call cause class contains debug del delattr delitem dict doc enter eq exit file "
+    "float format future ge getattr getattribute getitem gt hash import index init iter le len lt main missing module "
+    "mro mul name ne new next package path post_init pycache qualname repr reversed set_name setattr setitem slots str "
+    "sub subclasses truediv version".split()
+)
+
 
 def friendly_to_all_scripts(parser: MarkdownIt) -> None:
     """Let emphasis begin and end next to letters and punctuation of these scripts.
@@ -31,6 +40,11 @@ def friendly_to_all_scripts(parser: MarkdownIt) -> None:
 def _emphasis(state: StateInline, silent: bool) -> bool:
     if state.src[state.pos] not in "*_":
         return False
+    name = _NAME.match(state.src, state.pos, state.posMax)
+    if name and name[1] in _NAMES:
+        state.pending += "" if silent else name[0]
+        state.pos = name.end()
+        return True
     return emphasis.tokenize(_with_scan(state), silent)
 
 
@@ -50,11 +64,17 @@ def _scan(state: StateInline, start: int, can_split_word: bool) -> Scanned:
     end = start + scanned.length
     before = state.src[start - 1] if start else " "
     after = state.src[end] if end < state.posMax else " "
+    if can_split_word and scanned.length == 1 and state.src[start] == "*" and _is_in_word(before, after):
+        return Scanned(False, scanned.can_close, 1)  # 2*3*4
     if not can_split_word or not (is_unspaced(before) or is_unspaced(after)):
         return scanned  # an underscore inside a word is part of the word in every language
     opens = not isWhiteSpace(ord(after)) and (not _holds_off(after) or _lets(before))
     closes = not isWhiteSpace(ord(before)) and (not _holds_off(before) or _lets(after))
     return Scanned(opens, closes, scanned.length)
+
+
+def _is_in_word(before: str, after: str) -> bool:
+    return before.isascii() and before.isalnum() and after.isascii() and after.isalnum()
 
 
 def _holds_off(char: str) -> bool:
