@@ -62,6 +62,43 @@ def test_what_is_no_emphasis_elsewhere_is_none(text):
     assert shown(text) == text
 
 
+# Lines below a text, and quotations with a name
+
+
+@pytest.mark.parametrize("text", ["It works.\n---\nMore", "a\nb\n---\nc", "**Do this:**\n---", "如下：\n---\n"])
+def test_dashes_below_a_sentence_or_several_lines_are_a_line(text):
+    soup = soup_of(text)
+    assert soup.p.find_next_sibling().name == "hr"
+    assert not soup.select("h3, h4")
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"), [("Title\n---\nx", "h4"), ("What is it?\n---\nx", "h4"), ("It.\n===\nx", "h3")]
+)
+def test_an_underlined_title_is_a_heading(text, tag):
+    assert soup_of(text).select(tag)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("> [!NOTE]\n> *Text*", "Note\nText"),
+        ("> [!Tip] Text", "Tip Text"),
+        ("> [!warning]-\n>\n> - Text", "Warning\n\nText"),
+        ("- > [!CAUTION]  \n  > Text", "Caution\nText"),
+    ],
+)
+def test_a_quotation_that_is_a_note_says_so_in_bold(text, expected):
+    quotation = soup_of(text).blockquote
+    assert quotation.strong.get_text() == expected.split()[0]
+    assert quotation.get_text().strip() == expected
+
+
+@pytest.mark.parametrize("text", ["[!NOTE]", "> [!NOTES]", "> see [!NOTE]", "> [!NOTE]x", "> \\[!NOTE]"])
+def test_other_text_in_such_brackets_is_shown(text):
+    assert shown(text) == text.removeprefix("> ").replace("\\", "")
+
+
 # Links and what follows them
 
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from markdown_it import MarkdownIt
 from mdit_py_plugins.tasklists import tasklists_plugin
 
+from webchat.render.alerts import name_alerts
 from webchat.render.definitions import define_addresses_only
 from webchat.render.depth import show_depths
 from webchat.render.elements import RULES
@@ -14,6 +15,7 @@ from webchat.render.emphasis import friendly_to_all_scripts
 from webchat.render.fences import nest_fences
 from webchat.render.folded import fold_details, show_details
 from webchat.render.formulas import keep_formulas, read_formulas
+from webchat.render.headings import underline_titles_only
 from webchat.render.links import link_addresses
 from webchat.render.lists import join_lists
 from webchat.render.notes import mark_references, read_definitions
@@ -56,9 +58,11 @@ def _dialect() -> MarkdownIt:
         join_lists,
         keep_cells,
         keep_formulas,
+        name_alerts,
         nest_fences,
         read_definitions,
         show_depths,
+        underline_titles_only,
     ):
         extend(dialect)
     return dialect

@@ -8,10 +8,12 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
+from webchat.render.alerts import name_alerts
 from webchat.render.depth import show_depths
 from webchat.render.emphasis import friendly_to_all_scripts
 from webchat.render.fences import nest_fences
 from webchat.render.formulas import keep_formulas, read_formulas
+from webchat.render.headings import underline_titles_only
 from webchat.render.lists import join_lists
 from webchat.render.tables import keep_cells
 from webchat.render.tags import read_tags
@@ -21,10 +23,12 @@ AS_ON_THE_PAGE = (
     join_lists,
     keep_cells,
     keep_formulas,
+    name_alerts,
     nest_fences,
     read_formulas,
     read_tags,
     show_depths,
+    underline_titles_only,
 )
 
 
