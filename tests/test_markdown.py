@@ -792,6 +792,17 @@ def test_nothing_in_a_row_with_too_many_cells_is_lost(row, cells):
     assert rows_of(f"| a | b |\n|---|---|\n{row}\n")[1] == cells
 
 
+@pytest.mark.parametrize(("before", "behind"), [("", ""), ("> ", "> "), ("- ", "  ")])
+def test_a_table_with_outer_pipes_ends_before_a_line_without_any(before, behind):
+    soup = soup_of(f"{before}| a |\n{behind}|---|\n{behind}| 1 |\n{behind}Text *b*\n{behind}more")
+    assert [row.get_text().strip() for row in soup.select("tr")] == ["a", "1"]
+    assert soup.em.find_parent("table") is None
+
+
+def test_a_table_without_outer_pipes_does_not():
+    assert rows_of("a | b\n--|--\n1\n2") == [["a", "b"], ["1", ""], ["2", ""]]
+
+
 @pytest.mark.parametrize("text", ["| `a || b` | or |", "| `a || b` | or |\n|---|"])
 def test_what_is_no_table_stays_text(text):
     assert not soup_of(text).select("table")

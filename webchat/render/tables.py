@@ -34,6 +34,8 @@ def _table(state: StateBlock, first: int, end: int, silent: bool) -> bool:
     if _OTHER_BLOCK.match(state.src, state.bMarks[first] + state.tShift[first], state.eMarks[first]):
         return False  # a list or quotation, which may contain the table
     begun = len(state.tokens)
+    if not silent:
+        end = _end_of_rows(state, first, end)
     if not (table(state, first, end, silent) or _with_head(state, first, end, silent)):
         return False
     for line, cells in _rows(state.tokens[begun:]):
@@ -41,6 +43,13 @@ def _table(state: StateBlock, first: int, end: int, silent: bool) -> bool:
         if line > first and _count(text) > len(cells):
             _fill(cells, _fitting(text, len(cells)))
     return True
+
+
+def _end_of_rows(state: StateBlock, first: int, end: int) -> int:
+    """The first line without a pipe, where GFM sees one more row, if the table's lines begin with one; else `end`."""
+    if first + 2 > end or not (_line(state, first).startswith("|") and _DELIMITERS.match(_line(state, first + 1))):
+        return end
+    return next((line for line in range(first + 2, end) if "|" not in _line(state, line)), end)
 
 
 def _with_head(state: StateBlock, first: int, end: int, silent: bool) -> bool:
