@@ -702,6 +702,18 @@ def test_details_with_an_empty_summary_have_one_all_the_same(summary, between):
     assert (details.summary.get_text(), details.p.get_text()) == ("Details", "x")
 
 
+def test_tags_of_blocks_in_details_are_not_shown():
+    text = (
+        "<details><summary><h3>a</h3></summary>\n<p>\n\n```py\n<p>\n```\n\n</p>\n<div class='x'>\nb\n</div>\n"
+        "<p>c *d*</p>\n<p></p>\n- e\n  <p>f</p>\n\n"
+        "<details>\n<center>g</center>\n</details>\n</details>\n\n<p>h</p>"
+    )
+    soup = soup_of(text)
+    for figure in soup.select("figcaption"):
+        figure.decompose()
+    assert soup.get_text("|", strip=True).replace("\n", "|") == "a|<|p|>|b|c|d|e|<p>f</p>|Details|g|<p>h</p>"
+
+
 def test_details_on_one_line():
     details = soup_of("<details><summary>Answer</summary>It is **42**.</details>").details
     assert (details.summary.get_text(), details.p.get_text()) == ("Answer", "It is 42.")

@@ -18,6 +18,10 @@ _OPENING = re.compile(rf"<details{_ATTRIBUTES}>", re.IGNORECASE)
 _CLOSING = re.compile(r"</details>[ \t]*$", re.IGNORECASE)
 _SUMMARY = re.compile(rf"\s*+<summary{_ATTRIBUTES}>\s*+", re.IGNORECASE)
 _TAG = re.compile(rf"</?(?:summary|details){_ATTRIBUTES}>", re.IGNORECASE)
+_BLOCK = re.compile(rf"</?(?:p|div|center|h[1-6]){_ATTRIBUTES}>", re.IGNORECASE)
+"""Tags that models put around text in the element, though it is made of blocks anyway."""
+_ALONE = re.compile(rf"(?:</?(?:p|div|center){_ATTRIBUTES}>[ \t]*)++$", re.IGNORECASE)
+_AROUND = re.compile(rf"<(p|div|center){_ATTRIBUTES}>(.*)</\1>[ \t]*$", re.IGNORECASE)
 _MARGIN = re.compile(r"^[ \t>]+", re.MULTILINE)
 _FENCE = re.compile(r"`{3,}|~{3,}")
 
@@ -26,6 +30,7 @@ def fold_details(parser: MarkdownIt) -> None:
     """Make the parser accept `<details>` at the beginning of a line; without a closing tag it extends to the end."""
     alt = ["paragraph", "reference", "blockquote", "list"]
     parser.block.ruler.before("html_block", "details", _details, {"alt": alt})
+    parser.block.ruler.before("html_block", "wrapped", _wrapped, {"alt": ["paragraph", "reference"]})
 
 
 def show_details(parser: MarkdownIt) -> None:
@@ -43,7 +48,7 @@ def _details(state: StateBlock, first: int, end: int, silent: bool) -> bool:
     summary, behind = _summary(state.src, begin, state.eMarks[last - 1] if last else begin)
     opened = state.push("details_open", "details", 1)
     opened.block = True
-    _push_summary(state, summary or "Details")
+    _push_text(state, "summary", "summary", summary or "Details")
     _push_body(state, first, opening.end() if summary is None else behind, last, stop)
     state.push("details_close", "details", -1).block = True
     state.line = last
@@ -85,17 +90,17 @@ def _summary(source: str, begin: int, end: int) -> tuple[str | None, int]:
     if opening is None:
         return None, begin
     closing = _TAG.search(source, opening.end(), min(end, opening.end() + 2 * LONGEST))
-    text = _MARGIN.sub("", source[opening.end() : closing.start()]).rstrip() if closing else ""
+    text = _MARGIN.sub("", _BLOCK.sub("", source[opening.end() : closing.start()])).strip() if closing else ""
     if closing is None or not closing[0].lower().startswith("</s") or len(text) > LONGEST:
         return None, begin
     return text, closing.end()
 
 
-def _push_summary(state: StateBlock, text: str) -> None:
-    state.push("summary_open", "summary", 1)
+def _push_text(state: StateBlock, kind: str, tag: str, text: str) -> None:
+    state.push(f"{kind}_open", tag, 1)
     inline = state.push("inline", "", 0)
     inline.content, inline.children = text, []
-    state.push("summary_close", "summary", -1)
+    state.push(f"{kind}_close", tag, -1)
 
 
 def _push_body(state: StateBlock, first: int, begin: int, last: int, stop: int | None) -> None:
@@ -111,10 +116,28 @@ def _push_body(state: StateBlock, first: int, begin: int, last: int, stop: int |
         state.eMarks[last - 1] = max(stop, state.bMarks[last - 1])
     parent, state.parentType = state.parentType, "details"
     most, state.lineMax = state.lineMax, last
+    level, state.env["folded"] = state.env.get("folded"), state.level
     state.md.block.tokenize(state, line, last)
+    state.env["folded"] = level
     state.parentType, state.lineMax = parent, most
     for marks, at, value in kept:
         marks[at] = value
+
+
+def _wrapped(state: StateBlock, first: int, end: int, silent: bool) -> bool:
+    """A line of the element without the tags of a paragraph that are alone on it or around its text."""
+    if state.env.get("folded") != state.level or state.is_code_block(first):
+        return False
+    begin = state.bMarks[first] + state.tShift[first]
+    around = _AROUND.match(state.src, begin, state.eMarks[first])
+    if not around and not _ALONE.match(state.src, begin, state.eMarks[first]):
+        return False
+    if not silent:
+        state.line = first + 1
+        if around and around[2].strip():
+            _push_text(state, "paragraph", "p", around[2].strip())
+            state.tokens[-3].map = state.tokens[-2].map = [first, state.line]
+    return True
 
 
 def _open(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
