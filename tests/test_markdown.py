@@ -271,6 +271,11 @@ def test_the_tags_that_markdown_has_no_marks_for(text, tag, inner):
     [
         "<sub>",
         "</sub>",
+        "<a href='https://a.example'",
+        "<a name='x'>y</a>",
+        "<a href=''>x</a>",
+        "<img>",
+        "<img alt='x'>",
         "a </kbd> b <kbd>",
         "<sub>x</sup>",
         "<sub onclick=x>y</sub>",
@@ -286,6 +291,32 @@ def test_other_tags_stay_text(text):
 @pytest.mark.parametrize("text", ["`H<sub>2</sub>O<br>`", "```\nH<sub>2</sub>O<br>\n```", "    H<sub>2</sub>O<br>"])
 def test_tags_in_code_stay_text(text):
     assert soup_of(text).code.get_text().strip() == "H<sub>2</sub>O<br>"
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "name"),
+    [
+        ('<a href="https://a.example/?b=1&amp;c=2" target="_blank">d *e*</a>', "https://a.example/?b=1&c=2", "d e"),
+        ("<A class='x' HREF='https://a.example'>b</A>", "https://a.example", "b"),
+        ("| <a href='https://a.example'>b</a> |\n|---|", "https://a.example", "b"),
+        ("<a href='https://a.example'>https://b.example</a>", "https://a.example", "https://b.example"),
+        ("<img src='https://a.example/b.png' alt='a &lt; b' width='3'/>", "https://a.example/b.png", "a < b"),
+        ("<img src='https://a.example/b.png'>", "https://a.example/b.png", "picture"),
+        ("<a href='https://a.example'><img src='https://b.example' alt='b'></a>", "https://a.example", "b"),
+    ],
+)
+def test_links_and_pictures_as_html_are_what_they_would_be_otherwise(text, address, name):
+    (link,) = soup_of(text).select("a")
+    assert (link["href"], link.get_text()) == (address, name)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("<a href='src/main.py'>main</a>", "main (src/main.py)"), ("<img src='x.png' alt='y'>", "y (x.png)")],
+)
+def test_the_target_of_such_a_link_may_be_a_file(text, expected):
+    assert shown(text) == expected
+    assert not soup_of(text).select("a")
 
 
 # A document in a code block
