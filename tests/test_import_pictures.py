@@ -15,6 +15,7 @@ import pytest
 from tests.foreign import chatgpt
 from tests.foreign.others import GROK_MARKED, MISTRAL_TOOLS, activity, codex, lines, llama
 from tests.pictures import chunk
+from webchat.archive.asset_names import LARGEST
 from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.foreign_pictures import resolved
 from webchat.chat.parts import Picture, ToolCall
@@ -120,6 +121,74 @@ def test_mistrals_pictures_are_in_a_folder_for_each_chat(manager, bring_in):
     }
     (session_id,) = bring_in(zipped(files))
     assert seen(manager, session_id)[1:] == ([png(1)], [png(2)])
+
+
+NAMELESS = {
+    "id": "c",
+    "title": "Kites",
+    "current_node": "a",
+    "mapping": {
+        "q": chatgpt.node(
+            "q",
+            None,
+            "user",
+            {"content_type": "multimodal_text", "parts": [chatgpt.PICTURE, "See"]},
+            metadata={"attachments": [{"id": "file-9", "mime_type": "application/pdf"}]},
+        ),
+        "a": chatgpt.node("a", "q", "assistant", chatgpt.said("Red.")),
+    },
+}
+NAMES = "conversation_asset_file_names.json"
+
+
+def nameless(names, **pictures):
+    names = names if isinstance(names, bytes) else json.dumps(names).encode()
+    return zipped({"conversations-000.json": json.dumps([NAMELESS]), NAMES: names, **pictures})
+
+
+@pytest.mark.parametrize("end", ["", ".dat"])
+def test_chatgpts_files_have_their_names_in_a_file_beside_the_conversations(manager, bring_in, end):
+    names = {f"file_0001{end}": "kite.jpg", f"file-9{end}": "manual.pdf"}
+    (session_id,) = bring_in(nameless(names, **{"file_0001.dat": png(1)}))
+    question, _ = manager.conversation(session_id).messages
+    assert (question.content, [picture.name for picture in question.pictures]) == (
+        "See\n\n[file: manual.pdf]",
+        ["kite.jpg"],
+    )
+    (without,) = bring_in(json.dumps([{**NAMELESS, "id": "d"}]).encode())
+    assert seen(manager, without)[0][0] == "[picture]\n\nSee"
+
+
+def test_a_picture_without_its_name_is_replaced_by_the_one_with_it(manager, bring_in):
+    (session_id,) = bring_in([NAMELESS])
+    names = {"file_0001.dat": "kite.jpg"}
+    assert bring_in(nameless(names, **{"file_0001.dat": png(1)})) == [session_id]
+    assert seen(manager, session_id) == (["See", "Red."], [png(1)], [])
+
+
+def test_a_picture_that_is_missing_has_its_name_in_the_text(manager, bring_in):
+    (session_id,) = bring_in(nameless({"file_0001.dat": "kite.jpg"}))
+    assert seen(manager, session_id)[0][0] == "[picture: kite.jpg]\n\nSee"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        b"{",
+        b"[" * 100_000,
+        b"\xff",
+        [],
+        {"file_0001.dat": ["kite.jpg"]},
+        {"file_0001.dat": "file_0001.dat"},
+        {"file_0001.dat": "kite.jpg", "more": "x" * LARGEST},
+        {"file_0001.dat": "kite.jpg", "deep": json.loads("[" * 200 + "]" * 200)},
+    ],
+    ids=["cut", "nested", "not UTF-8", "list", "no text", "its own", "large", "deep"],
+)
+def test_names_that_cannot_be_read_are_left_out(manager, names):
+    (session_id,) = manager.archive.bring_in(io.BytesIO(nameless(names, **{"file_0001.dat": png(1)}))).imported
+    question, _ = manager.conversation(session_id).messages
+    assert (question.content, [picture.name for picture in question.pictures]) == ("See", ["picture.png"])
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\nbroken", b"<html>"])
@@ -349,7 +418,7 @@ def test_the_pictures_of_one_answer_are_limited(manager, bring_in):
 def test_each_file_is_read_once_and_no_more_than_may_be_kept():
     read = []
 
-    def find(name):
+    def find(name, *, in_zips=True):
         read.append(name)
         return bytes(40 * 2**20)
 

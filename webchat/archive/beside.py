@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import IO
 
@@ -169,15 +170,14 @@ class Beside:
 
     def find_from(self, path: str) -> Find:
         """Returns what finds the files that a file of this path names, in its own folder rather than anywhere."""
-        folder = "".join(path.rpartition("/")[:2])
-        return lambda name: self._read(folder, name)
+        return partial(self._read, "".join(path.rpartition("/")[:2]))
 
-    def _read(self, folder: str, name: str) -> bytes | None:
+    def _read(self, folder: str, name: str, *, in_zips: bool = True) -> bytes | None:
         if any(files.ways(folder, name)[0] for files in self._within):
             found = _found(self._within, folder, name)
         else:
             found = _found([*self._within, *self._others()], folder, name)
-        if not found:
+        if not found and in_zips:
             inner = chain.from_iterable(files.inner(self._watch) for files in self._within)
             found = _found([*inner], folder, name)
         return found[0].read(found[1], self._watch) if found else None

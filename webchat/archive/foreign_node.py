@@ -27,6 +27,11 @@ class ForeignPicture:
     address: str
     is_file: bool = False
 
+    @property
+    def lines(self) -> tuple[str, str]:
+        """Its placeholder, and the one that it has in an export without its name."""
+        return self.shown, f"{self.shown.partition(':')[0].removesuffix(']')}]"
+
 
 def line_and_picture(name: str, address: str) -> tuple[str, tuple[ForeignPicture, ...]]:
     """The placeholder line of a file in the export, and the picture, if its name says that it is one."""

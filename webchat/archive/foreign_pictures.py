@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Protocol
 
 from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.pictures import BroughtPictures
@@ -15,8 +16,14 @@ from webchat.attachments.broken import Broken
 from webchat.chat.parts import Picture, Text, ToolCall
 from webchat.chat.picture import MOST, SUFFIXES
 
-Find = Callable[[str], bytes | None]
-"""Returns a file of the export by id or name; None if it is missing."""
+
+class Find(Protocol):
+    """Finds the files of an export."""
+
+    def __call__(self, name: str, *, in_zips: bool = True) -> bytes | None:
+        """The file by id or name, in the zips within the zip too if `in_zips`; None if it is missing."""
+
+
 LARGEST, LARGEST_DRAWN = 64 * 2**20, 16 * 2**20
 """Bytes of all pictures of one conversation, and of those in one answer's line."""
 _BASE64 = re.compile(r"(?:data:[\w.+/-]*;base64,)?")

@@ -51,9 +51,9 @@ class ForeignTree:
 
     @property
     def shown(self) -> dict[str, frozenset[str]]:
-        """Maps each message with pictures to the lines that stand for them if they are missing."""
+        """Maps each message with pictures to the lines that stand for missing ones, with their names or without."""
         found = {
-            head: frozenset(picture.shown for key in group for picture in self._nodes[key].pictures)
+            head: frozenset(line for key in group for picture in self._nodes[key].pictures for line in picture.lines)
             for head, group in self._groups.items()
         }
         return {self._ids[head]: lines for head, lines in found.items() if lines}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import IO, Any
 
 from webchat.archive import sources
+from webchat.archive.asset_names import AssetNames
 from webchat.archive.bounds import MIB, Bounds
 from webchat.archive.brought import Brought, Empty, Report, Unreadable
 from webchat.archive.elements import Fault
@@ -54,8 +56,9 @@ def conversations(file: IO[bytes], place: Place, report: Report, bounds: Bounds)
     """The conversations of a file that begins with "[" or "{". Raises UnknownKind."""
     reporter = _Reporter(place, report)
     found = _known(values(file, bounds, reporter.of_file), reporter)
+    names = cache(lambda name: AssetNames(name, place.find, bounds))
     for source, group in groupby(found, key=lambda each: each[0]):
-        yield from reporter.brought(sources.conversations(source, (value for _, value in group)))
+        yield from reporter.brought(sources.conversations(source, (value for _, value in group), names))
 
 
 def other_files(file: IO[bytes], place: Place, report: Report, bounds: Bounds) -> Iterator[Brought]:

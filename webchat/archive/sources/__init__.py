@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO, Any, Protocol
 
+from webchat.archive.asset_names import NamesIn
 from webchat.archive.bounds import Bounds
 from webchat.archive.foreign import Conversation
 from webchat.archive.lenient import Table
@@ -53,6 +54,13 @@ class SingleSource(_JsonSource, Protocol):
         """The conversation of a value, which it has recognised."""
 
 
+class NamingSource(_JsonSource, Protocol):
+    """The same, with a file in its exports that has the original names of their assets."""
+
+    def conversation_with(self, item: Table, names: NamesIn) -> Conversation:
+        """The conversation of a value, which it has recognised."""
+
+
 class GroupingSource(_JsonSource, Protocol):
     """One whose conversations may have several values."""
 
@@ -60,7 +68,7 @@ class GroupingSource(_JsonSource, Protocol):
         """The conversations of these values, which it has recognised, in order."""
 
 
-Source = SingleSource | GroupingSource
+Source = SingleSource | NamingSource | GroupingSource
 
 
 class FileSource(Protocol):
@@ -88,8 +96,10 @@ def recognised(value: object) -> Source | None:
     return next((source for source in SOURCES if source.recognises(value)), None)
 
 
-def conversations(source: Source, values: Iterator[Any]) -> Iterator[Conversation]:
+def conversations(source: Source, values: Iterator[Any], names: NamesIn) -> Iterator[Conversation]:
     """The conversations of these values, which the source has recognised, in order."""
+    if hasattr(source, "conversation_with"):
+        return (source.conversation_with(value, names) for value in values)
     return map(source.conversation, values) if hasattr(source, "conversation") else source.conversations(values)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from webchat.archive.asset_names import AssetNames, NamesIn
 from webchat.archive.foreign import Conversation
 from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.lenient import Table, as_text, first_text, rows, table, text
@@ -14,6 +15,7 @@ from webchat.chat.message import fenced
 from webchat.chat.parts import Note, Output, Part, Reasoning, Text, ToolCall, ToolKind, ToolStatus
 
 NAME, SPANS_FILE = "ChatGPT", False
+_NAMES = "conversation_asset_file_names.json"
 _NOT_SAID = ("user_editable_context", "model_editable_context")
 _KINDS: dict[str, ToolKind] = {"python": "execute", "container": "execute", "web": "search", "browser": "search"}
 _KINDS |= {"file_search": "search", "myfiles_browser": "search", "canmore": "edit"}
@@ -25,9 +27,9 @@ def recognises(value: Any) -> bool:  # noqa: ANN401
     return isinstance(value, dict) and isinstance(value.get("mapping"), dict) and "inserted_at" not in value
 
 
-def conversation(item: Table) -> Conversation:
-    """See `SingleSource`."""
-    reader = _Reader(item["mapping"])
+def conversation_with(item: Table, names: NamesIn) -> Conversation:
+    """See `NamingSource`."""
+    reader = _Reader(item["mapping"], names(_NAMES))
     return Conversation(
         "chatgpt",
         item.get("conversation_id") or item.get("id"),
@@ -44,12 +46,13 @@ def conversation(item: Table) -> Conversation:
 class _Reader:
     """Reads the messages of one conversation."""
 
-    def __init__(self, mapping: Mapping[str, Any]) -> None:
-        self._mapping, self._canvas = mapping, Canvas()
+    def __init__(self, mapping: Mapping[str, Any], names: AssetNames) -> None:
+        self._mapping, self._canvas, self._names = mapping, Canvas(), names
 
     def node(self, key: str, node: Table) -> ForeignNode:
         parent, message = text(node.get("parent")) or None, table(node.get("message"))
-        metadata, content = table(message.get("metadata")), table(message.get("content"))
+        content = table(message.get("content"))
+        metadata = _with_names(table(message.get("metadata")), content, self._names)
         role, time = text(table(message.get("author")).get("role")), message.get("create_time")
         found = ForeignNode(key, parent, time=time, model=text(metadata.get("model_slug")) or None)
         is_hidden = metadata.get("is_visually_hidden_from_conversation") is True
@@ -115,6 +118,23 @@ MOST_RESULTS = 50
 """The most messages of a tool that count as results of one call."""
 
 
+def _with_names(metadata: Table, content: Table, names: AssetNames) -> Table:
+    """The metadata with the original names that it lacks. What was drawn has a description instead."""
+    attached = [row if text(row.get("name")) else _named(row, names) for row in rows(metadata.get("attachments"))]
+    known = {text(row.get("id")) for row in attached}
+    parts = filter(_asset, map(table, _parts(content)))
+    shown = [
+        _named({"id": _asset(part)}, names)
+        for part in parts
+        if _asset(part) not in known and not _drawn(part, metadata)
+    ]
+    return {**metadata, "attachments": attached + shown} if attached or shown else metadata
+
+
+def _named(row: Table, names: AssetNames) -> Table:
+    return {**row, "name": names.of(text(row.get("id")))}
+
+
 def _parts(content: Table) -> list[Any]:
     parts = content.get("parts")
     return parts if isinstance(parts, list) else []
@@ -172,6 +192,11 @@ def _name(part: Table, metadata: Table) -> str:
 
 def _picture(part: Table, metadata: Table) -> str:
     """A picture, under its name or its prompt."""
-    drawn = table(table(part.get("metadata")).get("dalle"))
-    shown = _name(part, metadata) or first_text(drawn, "prompt") or text(metadata.get("image_gen_title"))
+    shown = _name(part, metadata) or _drawn(part, metadata)
     return f"[picture: {shown[:200]}]" if shown else "[picture]"
+
+
+def _drawn(part: Table, metadata: Table) -> str:
+    """The description of a drawn picture."""
+    dalle = table(table(part.get("metadata")).get("dalle"))
+    return first_text(dalle, "prompt") or text(metadata.get("image_gen_title"))
