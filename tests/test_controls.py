@@ -15,7 +15,7 @@ from tests.tab import OpenTab
 from webchat.backends import MockBackend
 from webchat.backends.abilities import Controls, Select
 from webchat.chat.chosen import LONGEST, MOST, Chosen, chosen_of, with_chosen
-from webchat.errors import NotYetChosen, StorageError
+from webchat.errors import BackendUnavailable, NotYetChosen, StorageError
 
 JSON = {"Accept": "application/json"}
 
@@ -175,6 +175,52 @@ def test_all_choices_of_a_form_are_noted_if_they_are_not_confirmed_in_time(start
     shown = BeautifulSoup(answer.text, "html.parser").select("#controls [selected], [hx-target='#controls'] [selected]")
     assert [option["value"] for option in shown] == ["plan", "b"]
     assert manager.store.require(session_id).extra["choices"]["values"] == {"mode": "plan", "model": "b"}
+
+
+class Choosy(MockBackend):
+    """A backend that refuses another mode, knows no model "c", and accepts the rest."""
+
+    def __init__(self):
+        super().__init__(delay=0)
+        self.chosen = {"mode": "ask", "model": "a", "effort": "low"}
+
+    def controls(self, session_id):
+        offered = {"mode": ("ask", "plan"), "model": ("a", "b"), "effort": ("low", "high")}
+        selects = (
+            Select(name, name.title(), self.chosen[name], tuple((value, value) for value in values))
+            for name, values in offered.items()
+        )
+        return Controls(tuple(selects))
+
+    def set_control(self, session_id, select_id, value):
+        if select_id == "mode":
+            raise BackendUnavailable("The agent refused: not <now>.")
+        self.chosen[select_id] = value
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "why"),
+    [
+        ({"mode": "plan", "model": "b"}, 503, ["Mode: The agent refused: not <now>."]),
+        ({"mode": "plan", "model": "c"}, 503, ["Mode: The agent refused: not <now>.", "Model: This is not offered"]),
+        ({"model": "c"}, 422, ["Model: This is not offered here now."]),
+    ],
+)
+def test_all_choices_of_a_form_are_made_but_those_that_are_refused_which_are_named(start, given, status, why):
+    app, backend = start(), Choosy()
+    manager, client = app.extensions["webchat"], app.test_client()
+    manager.use_backend(backend)
+    session_id = manager.create_session("~").session_id
+    answer = client.post(f"/sessions/{session_id}/controls", data={**given, "effort": "high"}, headers=HTMX)
+    soup = BeautifulSoup(answer.text, "html.parser")
+    assert answer.status_code == status
+    assert all(each in soup.select_one(".problem").get_text() for each in why)
+    now = {"mode": "ask", "model": "b" if given["model"] == "b" else "a", "effort": "high"}
+    assert backend.chosen == now
+    shown = soup.select('[hx-target="#controls"] [selected]')
+    assert [option["value"] for option in shown] == [*now.values()]
+    noted = {name: value for name, value in now.items() if given.get(name, "high") == value}
+    assert manager.store.require(session_id).extra["choices"]["values"] == noted
 
 
 def test_a_choice_counts_also_if_only_another_server_knew_of_a_change(client, manager, session_id):

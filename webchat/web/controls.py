@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from flask import Blueprint, Response
 from markupsafe import Markup
@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.backends.abilities import Controls, Select
 from webchat.chat.chosen import chosen_of
-from webchat.errors import NotYetChosen
+from webchat.errors import BackendUnavailable, InvalidInput, NotYetChosen, WebChatError
 from webchat.web import pieces
 from webchat.web.context import manager, owner
 from webchat.web.faces import answer_without_htmx, json_answer
@@ -32,23 +32,40 @@ def controls(session_id: str) -> Response:
 
 
 def choose(session_id: str) -> AnyResponse:
-    """Set the submitted choices: a field for each, named by its id, or a single one as `control` and `value`."""
+    """Set the submitted choices: a field for each, named by its id, or a single one as `control` and `value`.
+
+    All that can be set are set, also if one of them is refused.
+    """
     session = manager().get_session(session_id, owner())
-    now, said, late = manager().agents.controls(session), [], []
+    now, said, refused = manager().agents.controls(session), [], []
+    names = {select.id: select.name for select in now.selects}
     for select_id, value in _given(now, chosen_of(session.extra).values):
         try:
             now = manager().agents.set_control(session_id, select_id, value, owner())
-        except NotYetChosen as error:  # it is noted, and so must be the others
-            late.append(error)
+        except (BackendUnavailable, InvalidInput) as error:
+            refused.append((names.get(select_id, ""), error))
+            continue
         said += [_sentence(select) for select in now.selects if select.id == select_id]
-    if late:
-        raise late[0]
+    if refused:
+        raise _refusal(refused)
     if response := answer_without_htmx(session_id, {"session_id": session_id, **control_fields(now)}):
         return response
     saved = partial(
         "controlsSaved", "innerHTML", Markup("<span data-say>Saved. {}</span>").format(", ".join(said)) if said else ""
     )
     return fragments(pieces.controls_partial(manager().get_session(session_id, owner())), saved)
+
+
+def _refusal(refused: Sequence[tuple[str, BackendUnavailable | InvalidInput]]) -> WebChatError:
+    """One error for these choices, with their names. Those that are kept for the next message say so themselves."""
+    errors = [error for _, error in refused]
+    texts = [
+        str(error) if isinstance(error, NotYetChosen) or not name else f"{name}: {error}" for name, error in refused
+    ]
+    kind = InvalidInput if all(isinstance(error, InvalidInput) for error in errors) else BackendUnavailable
+    made = kind(" ".join(dict.fromkeys(texts)))
+    made.__cause__ = next((error.__cause__ for error in errors if error.__cause__), None)
+    return made
 
 
 def _sentence(select: Select) -> str:

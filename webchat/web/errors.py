@@ -183,8 +183,9 @@ def _page(error: Exception, text: str, status: int, face: Face) -> str:
 
 
 def _current_controls(error: Exception, session_id: str | None) -> str:
-    """If the agent has not made a choice: the choices as they are, since the page shows the one that was sent."""
-    if not session_id or not isinstance(error, BackendUnavailable) or not (request.endpoint or "").endswith(".control"):
+    """If a choice was refused: the choices as they are, since the page shows those that were sent."""
+    is_refused = isinstance(error, BackendUnavailable | InvalidInput) and (request.endpoint or "").endswith(".control")
+    if not session_id or not is_refused:
         return ""
     session = manager().reader.find(session_id, owner())
     return str(pieces.controls_partial(session)) if session else ""
