@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -200,6 +201,33 @@ def test_an_open_page_of_who_is_disabled_says_so_and_its_stream_ends(chat, peopl
         rest = "".join(parts)
     assert '<hx-partial hx-target="#reconnecting"' in rest
     assert rest.count(NOT_ALLOWED) == 1
+
+
+@pytest.mark.parametrize("has_session", [True, False])
+def test_a_page_that_asks_again_after_it_is_told_so_once_and_then_refused(chat, people, has_session):
+    """So does a page that polls, or that was asleep when its person was disabled."""
+    session = {"session": says(chat, ADA, "hello")} if has_session else {}
+    with chat.stream("GET", "/events", params=session, headers=ADA) as page:
+        told = next(part for part in page.iter_text() if "id: " in part)
+
+    def again(told):
+        number = re.findall(r"^id: (.+)$", told, re.MULTILINE)[-1]
+        return chat.get("/events", params=session, headers={**ADA, "Last-Event-ID": number, **HTMX})
+
+    people("disable", "adalove")
+    lost = again(told)
+    assert (lost.status_code, lost.headers["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
+    assert '<hx-partial hx-target="#reconnecting"' in lost.text
+    assert (lost.text.count(NOT_ALLOWED), lost.text.count("data:")) == (1, 2)
+    assert [again(lost.text).status_code for _ in range(2)] == [403, 403]
+    assert chat.get("/events", params=session, headers=ADA).status_code == 403
+    people("enable", "adalove")
+    number = re.findall(r"^id: (.+)$", lost.text, re.MULTILINE)[-1]
+    if has_session:
+        said = "and this since"
+        says(chat, ADA, said, session["session"])
+        with chat.stream("GET", "/events", params=session, headers={**ADA, "Last-Event-ID": number}) as page:
+            assert any(said in part for part in page.iter_text())
 
 
 def test_all_that_is_a_persons_is_exported_and_can_be_imported(chat, people, home, tmp_path):

@@ -84,11 +84,15 @@ def test_a_page_that_polls_says_so_until_a_poll_is_answered(serve, visit, people
     with polling.page.expect_response(EVENTS):
         polling.asked("again")
     people("disable", "ada")
-    expect(polling.page.locator("#reconnecting")).to_be_visible()  # a poll was refused
+    line = polling.page.locator("#reconnecting")
+    expect(line).to_be_visible()  # also if they do nothing
+    expect(line).to_have_text(GONE)
     polling.ask("still mine")
     expect(polling.problem).to_contain_text(GONE)
     people("enable", "ada")
     expect(polling.problem).to_be_empty()
+    expect(line).to_be_hidden()
+    expect(line).to_have_text("Reconnecting …")
     expect(polling.field).to_have_value("still mine")
 
 

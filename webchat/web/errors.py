@@ -51,6 +51,7 @@ from webchat.web import pieces
 from webchat.web.context import link, manager, owner
 from webchat.web.faces import Face, error_fields, json_answer, wanted_face
 from webchat.web.htmx import page_address, shown_as_problem
+from webchat.web.lost_access import told_in_time
 from webchat.web.security import is_same_site, mark_as_ours
 from webchat.web.templates import render_template
 
@@ -112,6 +113,8 @@ def handle(error: Exception) -> Response:
     mark_as_ours()
     text, status, headers = _response_parts(error)
     request.environ[ERROR] = type(error).__name__ if isinstance(error, WebChatError | HTTPException) else "Unforeseen"
+    if told := told_in_time(error):
+        return told
     face = wanted_face()
     if face is Face.JSON:
         status = 400 if status == 422 else status

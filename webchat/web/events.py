@@ -12,7 +12,7 @@ from markupsafe import Markup
 from webchat.chat.conversation import Change, Conversation, Position, change_since
 from webchat.chat.message import Message
 from webchat.chat.parts import Usage
-from webchat.errors import NotAllowed, SessionNotFound, TooBusy
+from webchat.errors import SessionNotFound, TooBusy
 from webchat.session_store import WebChatSession
 from webchat.storage.wakeups import Pause
 from webchat.web import pieces
@@ -20,6 +20,7 @@ from webchat.web.context import Chat, chat_of, has_gone, has_lost_access, owner
 from webchat.web.growing import GrowingArticle, Grown, Update
 from webchat.web.hosting import Parking, is_ending, parking
 from webchat.web.htmx import event_of, partial
+from webchat.web.lost_access import last_event_id, lost_event
 from webchat.web.parts import usage_of
 from webchat.web.queued import queue_context, queue_partials
 from webchat.web.window import Shown
@@ -68,7 +69,7 @@ def stream_response(chat: Chat, stream: ListStream) -> Response:
 
 def _of_page(chat: Chat, gone: Callable[[], bool], session_id: str) -> PageStream:
     session = chat.manager.reader.require(session_id, owner())
-    given = request.headers.get("Last-Event-ID") or request.args.get("after")
+    given = last_event_id() or request.args.get("after")
     position = Position.parse(given) or chat.manager.reader.conversation(session.session_id).position
     said = ("damaged" in request.args, "newer" in request.args) if "after" in request.args else None
     is_temporary = session.temporary or "temporary" in request.args
@@ -85,7 +86,7 @@ class ListStream:
 
     def __init__(self, chat: Chat, gone: Callable[[], bool], owner: str | None, session_id: str = "") -> None:
         self._chat, self._manager = chat, chat.manager
-        self._owner, self._session_id = owner, session_id
+        self._owner, self._session_id, self._position = owner, session_id, Position()
         self._gone, self._ping = gone, "event: ping\ndata:\n\n"
         self.is_out: Callable[[], bool] = lambda: False  # whether the user has lost access
         # The page's version of list, badge and title is unknown, so the first look sends them.
@@ -93,7 +94,7 @@ class ListStream:
 
     def once(self) -> Iterator[str]:
         """The changes, once: for a page that polls because there are too many streams."""
-        yield f"retry: {POLL_AGAIN}\n" + (self._news() or self._ping)
+        yield f"retry: {POLL_AGAIN}\nid: {self._position}\n" + (self._news() or self._ping)
 
     def follow(self, offer: Parking | None) -> Iterator[str]:
         """All changes, until the page is closed or the server ends.
@@ -133,7 +134,7 @@ class ListStream:
                 yield Pause(waiter, last_sent + PING_INTERVAL)
                 yield Pause(waiter, time.monotonic() + self._patience(), urgent=True)
         if self.is_out():
-            yield event_of(pieces.lost_partial(NotAllowed.says))
+            yield lost_event(self._position)
 
     @property
     def _is_growing(self) -> bool:
@@ -162,7 +163,7 @@ class ListStream:
 
     def _shell(self) -> str:
         """Changes around the messages."""
-        return "event: sessions\ndata:\n\n"
+        return f"id: {self._position}\nevent: sessions\ndata:\n\n"
 
 
 class PageStream(ListStream):

@@ -41,7 +41,7 @@ class ConversationStream(ListStream):
     def __init__(self, chat: Chat, session: WebChatSession, gone: Callable[[], bool]) -> None:
         super().__init__(chat, gone, session.owner, session.session_id)
         self._ping = event("ping", {})
-        self._position: Position | None = None
+        self._seen: Position | None = None
         self._version: object = None
         self._last: Message | None = None
         self._status: Status | None = None
@@ -64,7 +64,7 @@ class ConversationStream(ListStream):
             return
         self._version = version
         conversation = self._manager.reader.conversation(self._session_id)
-        before, self._position = self._position, conversation.position
+        before, self._seen = self._seen, conversation.position
         change = change_since(conversation, before) if before else Change(conversation, replaced=True)
         if change and change.replaced:
             self._last = conversation.last
