@@ -63,7 +63,7 @@ MAY_IMPORT = {
         "storage",
         "temporary_chats",
     },
-    "people": {"archive", "chat", "fileutil", "manager", "memory", "session_store", "storage"},
+    "people": {"archive", "attachments", "chat", "fileutil", "manager", "memory", "session_store", "storage"},
     "live_settings": {"backends", "config", "manager", "storage"},
     "web": {
         "agent_sessions",

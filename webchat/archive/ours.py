@@ -44,14 +44,14 @@ def left_out_line(left_out: LeftOut) -> bytes:
 def sessions(file: IO[bytes], report: Report, bounds: Bounds) -> Iterator[Brought]:
     """The sessions of one of our exports, one at a time; damage is reported."""
     reader = _Reader(report, bounds)
-    for number, line in enumerate(_read_lines(file, bounds), 1):
+    for number, line in enumerate(read_lines(file, bounds), 1):
         if found := reader.read(number, line):
             yield found
     if found := reader.ended():
         yield found
 
 
-def _read_lines(file: IO[bytes], bounds: Bounds) -> Iterator[bytes]:
+def read_lines(file: IO[bytes], bounds: Bounds) -> Iterator[bytes]:
     """The lines without their ends. A line that is too long is cut, though it stays too long."""
     while line := file.readline(bounds.conversation + 2):
         part = line

@@ -16,20 +16,18 @@ from typing import IO, Any
 
 from webchat.archive.beside import DAMAGED, UNPACKED, Together, opened
 from webchat.archive.bounds import PIECE, Stopped, Watch
-from webchat.archive.brought import Brought, Moved, Report
+from webchat.archive.brought import Moved, Report
 from webchat.archive.elements import fault
 from webchat.archive.lenient import rows, table
+from webchat.archive.ours import read_lines
 from webchat.archive.packed import OF_A_PERSON
 from webchat.archive.reading import seekable
-from webchat.chat.message import Message
-from webchat.chat.queued import QueuedMessage, queued_of
 from webchat.chat.session import Row
-from webchat.chat.texts import MOST_FILES, checked_file, checked_message
 from webchat.chat.trash_times import mark_of
-from webchat.errors import InvalidInput, TooLarge, WebChatError, storing
-from webchat.limits import MOST_QUEUED
+from webchat.errors import WebChatError
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
+from webchat.people.waiting import WaitingIntake, with_pictures
 
 SESSIONS, TRASH, WAITING = "sessions.jsonl", "trash.jsonl", OF_A_PERSON
 MEMORIES, DELETED = "memories.json", "deleted.json"
@@ -81,9 +79,7 @@ class Mover:
             self._bring_trash(export, report.moved)
             if report.stopped:
                 return
-            here = self._here()
-            for record in export.lines(WAITING):
-                self._take_back(record, here, report.moved, report)
+            self._bring_waiting(export, report.moved)
             self._bring_memories(export.object(MEMORIES), report.moved, report)
 
     def _bring_trash(self, export: _Export, moved: Moved) -> None:
@@ -102,39 +98,11 @@ class Mover:
         moved.trash += len(report.imported)
         export.report.add(replace(report, imported=[], grown=[], in_trash=[], known=0, empty=0))
 
-    def _take_back(
-        self, record: Mapping[str, Any], here: Callable[[str], Row | None], moved: Moved, report: Report
-    ) -> None:
-        """A queued message is not sent automatically: it is put into the message field of its session."""
-        item, session_id = queued_of(record), record.get("session_id")
-        row = here(session_id) if isinstance(session_id, str) else None
-        if item is None or row is None:
-            report.problem("a queued message could not be imported: it, or its session, is damaged.")
-        elif not row.get("deleted_at") and self._put_back(item, row["session_id"], report):
-            moved.waiting += 1
-            if item.pictures:
-                name = row["session_id"]
-                report.problem(f"the pictures of a queued message in session {name} are not in the export.")
-
-    def _put_back(self, item: QueuedMessage, session_id: str, report: Report) -> bool:
-        """Add it to the queue as taken back; False if it is there already, has been sent, or cannot be taken."""
-        storage = self._manager.storage
-        with storing("A queued message could not be saved"), storage.queue.changing(session_id) as items:
-            is_known = any(known.key == item.key for known in items)
-            if is_known or any(_is_sent(message, item) for message in storage.transcripts.messages(session_id)):
-                return False
-            if len(items) >= MOST_QUEUED:
-                report.problem(f"session {session_id} has more than {MOST_QUEUED} queued messages.")
-                return False
-            try:
-                item = _checked(item, self._manager.limits.message)
-            except (InvalidInput, TooLarge) as error:
-                report.problem(f"a queued message in session {session_id} was left out. {error}")
-                return False
-            self._manager.allowance.require_room(self._owner, item.text_size)
-            items.append(replace(item, returned=True, pictures=(), client=None))
-        storage.bus.publish(session_id, urgent=True)
-        return True
+    def _bring_waiting(self, export: _Export, moved: Moved) -> None:
+        intake = WaitingIntake(self._manager, self._owner, export.report)
+        with TemporaryFile() as waiting:  # with pictures it may be large
+            for record, pictures in with_pictures(export.lines(WAITING, waiting)):
+                moved.waiting += intake.take_back(record, pictures)
 
     def _bring_memories(self, found: Mapping[str, Any], moved: Moved, report: Report) -> None:
         memories, trash = (rows(found.get(key)) for key in ("memories", "trash"))
@@ -146,28 +114,6 @@ class Mover:
             moved.memories = self._memory.bring_in(memories, trash, self._owner)
         except WebChatError as error:
             report.problem(f"no memory was imported: {error}")
-
-    def _here(self) -> Callable[[str], Row | None]:
-        """Returns a function that finds the record here of a session in the export, or None."""
-        here = self._manager.archive.importer.here(self._owner)
-        return lambda session_id: here(Brought({"session_id": session_id}, b""))
-
-
-def _is_sent(message: Message, item: QueuedMessage) -> bool:
-    """Whether this is that queued message; it has another key if it was sent from the message field."""
-    is_same = message.role == "user" and message.content == item.text and message.created_at >= item.created_at
-    return message.key == item.key or is_same
-
-
-def _checked(item: QueuedMessage, longest: int) -> QueuedMessage:
-    """The message as it can be sent; it may be blank. Raises InvalidInput, TooLarge above `longest` characters (0: no
-    limit).
-    """
-    if len(item.files) > MOST_FILES:
-        raise InvalidInput(f"A message can have {MOST_FILES} files at most.")
-    text = checked_message(item.text, longest, has_files=True)
-    files = tuple(checked_file(file.name, file.content) for file in item.files)
-    return replace(item, text=text, first=None, files=files)  # `first` is of use only to the page that sent it
 
 
 @dataclass(frozen=True)
@@ -184,12 +130,11 @@ class _Export:
         self.unpack(name, data, self.watch.bounds.conversation)
         return self._parsed(name, data.getvalue() or b"{}")
 
-    def lines(self, name: str) -> Iterator[Mapping[str, Any]]:
-        """The JSON objects on the lines of this file, an empty one for each damaged line."""
-        data = io.BytesIO()
-        self.unpack(name, data, self.watch.bounds.conversation)
-        data.seek(0)
-        return (self._parsed(name, line) for line in data)
+    def lines(self, name: str, copy: IO[bytes]) -> Iterator[Mapping[str, Any]]:
+        """The JSON objects on the lines of this file, an empty one for each damaged line. `copy` is filled with it."""
+        self.unpack(name, copy, self.watch.bounds.unpacked)
+        copy.seek(0)
+        return (self._parsed(name, line) for line in read_lines(copy, self.watch.bounds))
 
     def _parsed(self, name: str, data: bytes) -> Mapping[str, Any]:
         if why := fault(data, self.watch.bounds):

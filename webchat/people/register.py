@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import IO
 
 from webchat.archive.export import LeftOut
 from webchat.chat.trash_times import TRASH_KEYS
 from webchat.errors import NoSuchPerson, SessionBusy, StorageError
-from webchat.fileutil import jsonlines
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
 from webchat.people import moving
 from webchat.people.disabled import Disabled, DisabledPeople
+from webchat.people.waiting import waiting_lines
 from webchat.session_store import WebChatSession
 from webchat.storage.protocols import Kept
 
@@ -109,7 +109,7 @@ class People:
         None is the person of a chat without sign-in.
 
         It has `sessions.jsonl` and `trash.jsonl`, in the format of `webchat export`, `waiting.jsonl` with unsent
-        messages, and `memories.json`. Raises NoSuchPerson.
+        messages and their pictures, and `memories.json`. Raises NoSuchPerson.
         """
         if name is not None:
             self.get(name)
@@ -123,7 +123,7 @@ class People:
             for member, content in (
                 (moving.SESSIONS, archive.export(_begun(sessions), left_out.append)),
                 (moving.TRASH, archive.export(_begun(trash), left_out.append)),
-                (moving.WAITING, self._waiting(sessions)),
+                (moving.WAITING, waiting_lines(self._storage, [item.session_id for item in sessions])),
                 (moving.DELETED, [_json(deleted)]),
                 (moving.MEMORIES, [_json(memories)]),
             ):
@@ -131,12 +131,6 @@ class People:
                     for part in content:
                         to.write(part)
         return left_out
-
-    def _waiting(self, sessions: Iterable[WebChatSession]) -> Iterator[bytes]:
-        """The unsent messages, one per line, with their session."""
-        for session in sessions:
-            for item in self._storage.queue.items(session.session_id):
-                yield jsonlines.dump({"session_id": session.session_id, **item.record()}) + b"\n"
 
     def _stop(self, name: str) -> None:
         """Stop this person's answers in all processes, and take back queued messages.

@@ -1,0 +1,129 @@
+"""The unsent messages in a person's export: a line for each, followed by a line for each of its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from webchat.archive.brought import Brought, Report
+from webchat.archive.pictures import PICTURE, BroughtPictures, picture_in, picture_line
+from webchat.attachments import Attachments, attachments
+from webchat.chat.message import Message
+from webchat.chat.picture import SentPicture
+from webchat.chat.queued import QueuedMessage, queued_of
+from webchat.chat.texts import checked_message
+from webchat.errors import InvalidInput, TooLarge, storing
+from webchat.fileutil import jsonlines
+from webchat.limits import MOST_QUEUED
+from webchat.manager import WebChatSessionManager
+from webchat.storage.protocols import Storage
+from webchat.storage.protocols.pictures import key_of
+
+Record = Mapping[str, Any]
+
+
+def waiting_lines(storage: Storage, session_ids: Iterable[str]) -> Iterator[bytes]:
+    """The lines of these sessions. Raises StorageError."""
+    with storing("A queued message could not be read"):
+        for session_id in session_ids:
+            for item in storage.queue.items(session_id):
+                yield jsonlines.dump({"session_id": session_id, **item.record()}) + b"\n"
+                for picture in item.pictures:
+                    data = storage.pictures.read(session_id, picture.key)
+                    if data is not None:
+                        yield picture_line(picture.media_type, data)
+
+
+def with_pictures(records: Iterable[Record]) -> Iterator[tuple[Record, BroughtPictures | None]]:
+    """Each message's record, with the pictures that follow it; an empty record for each damaged line."""
+    message: Record = {}
+    pictures: BroughtPictures | None = None
+    for record in records:
+        if record.get("type") == PICTURE:
+            if found := picture_in(record):
+                pictures = pictures or BroughtPictures()
+                pictures.add(*found)
+        elif not record:
+            yield record, None
+        else:
+            if message:
+                yield message, pictures
+            message, pictures = record, None
+    if message:
+        yield message, pictures
+
+
+class WaitingIntake:
+    """Imports unsent messages. They are not sent automatically, but put into the message fields of their sessions."""
+
+    def __init__(self, manager: WebChatSessionManager, owner: str | None, report: Report) -> None:
+        self._manager, self._storage, self._owner, self._report = manager, manager.storage, owner, report
+        self._here = manager.archive.importer.here(owner)
+
+    def take_back(self, record: Record, pictures: BroughtPictures | None) -> bool:
+        """Import a message, unless it is here already or has been sent; returns whether it was imported.
+
+        Raises StorageError, NoRoom.
+        """
+        item, session_id = queued_of(record), record.get("session_id")
+        row = self._here(Brought({"session_id": session_id}, b"")) if isinstance(session_id, str) else None
+        if item is None or row is None:
+            self._report.problem("a queued message could not be imported: it, or its session, is damaged.")
+            return False
+        return not row.get("deleted_at") and self._put_back(item, pictures, row["session_id"])
+
+    def _put_back(self, item: QueuedMessage, pictures: BroughtPictures | None, session_id: str) -> bool:
+        storage = self._storage
+        with storing("A queued message could not be saved"), storage.queue.changing(session_id) as items:
+            is_known = any(known.key == item.key for known in items)
+            if is_known or any(_is_sent(message, item) for message in storage.transcripts.messages(session_id)):
+                return False
+            if len(items) >= MOST_QUEUED:
+                self._report.problem(f"session {session_id} has more than {MOST_QUEUED} queued messages.")
+                return False
+            checked = self._checked(item, pictures, session_id)
+            if checked is None:
+                return False
+            text, attached = checked
+            item = replace(item, text=text, files=attached.files, first=None)  # of use only to the page that sent it
+            self._allowance_for(item, attached)
+            for picture in attached.pictures:
+                storage.pictures.put(session_id, picture.data, picture.suffix)
+            sent = tuple(picture.sent for picture in attached.pictures)
+            items.append(replace(item, returned=True, pictures=sent, client=None))
+        storage.bus.publish(session_id, urgent=True)
+        return True
+
+    def _allowance_for(self, item: QueuedMessage, attached: Attachments) -> None:
+        """Raises NoRoom."""
+        pictures = sum(picture.sent.size for picture in attached.pictures)
+        self._manager.allowance.require_room(self._owner, item.text_size + pictures)
+
+    def _checked(
+        self, item: QueuedMessage, pictures: BroughtPictures | None, session_id: str
+    ) -> tuple[str, Attachments] | None:
+        """The message's text and attachments as they can be sent; None if it cannot. Reports what is left out."""
+        found = {key_of(data, suffix): data for suffix, data in pictures or ()}
+        own = [(picture.name, found[picture.key]) for picture in item.pictures if picture.key in found]
+        if len(own) < len(item.pictures):
+            self._report.problem(f"not all pictures of a queued message in session {session_id} are in the export.")
+        try:
+            text = checked_message(item.text, self._manager.limits.message, has_files=True)
+            attached = attachments([*((file.name, file.content) for file in item.files), *own])
+        except (InvalidInput, TooLarge) as error:
+            self._report.problem(f"a queued message in session {session_id} was left out. {error}")
+            return None
+        return (text, attached) if text or attached.files or attached.pictures else None
+
+
+def _is_sent(message: Message, item: QueuedMessage) -> bool:
+    """Whether this is that queued message; it has another key if it was sent from the message field."""
+    is_same = message.role == "user" and message.content == item.text and message.created_at >= item.created_at
+    if not item.text:  # so are others without one
+        is_same = is_same and message.files == item.files and _keys(message.pictures) == _keys(item.pictures)
+    return message.key == item.key or is_same
+
+
+def _keys(pictures: Iterable[SentPicture]) -> list[str]:
+    return [picture.key for picture in pictures]
