@@ -12,7 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from tests.pictures import chunk, png
+from tests.reading import until
 from tests.scripted import ScriptedBackend
+from webchat import config, create_app
 from webchat.archive.bounds import Watch
 from webchat.chat.queued import QueuedMessage
 from webchat.cli import main
@@ -21,9 +23,10 @@ from webchat.errors import NoRoom
 from webchat.limits import Limits
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
-from webchat.people.moving import Mover
+from webchat.people.moving import NO_SETTINGS, Mover
 from webchat.replies.submission import checked_submission
 from webchat.storage import storage_at
+from webchat.storage.protocols.documents import SETTINGS
 
 RED, BLUE = png(), png(5, 4, colour=b"\x10\x20\xd0")
 SENT_AT = "2026-01-02T03:04:05+00:00"
@@ -188,7 +191,7 @@ class TestPicturesOfQueuedMessages:
                 mover.bring_in(grown, Watch())
             assert len(manager.queue.returned(furnished)) == 2
 
-    @pytest.mark.parametrize(("sent", "waiting"), [(RED, 1), (BLUE, 0)])
+    @pytest.mark.parametrize(("sent", "waiting"), [(RED, 1), (BLUE, 0)], ids=["another", "the same"])
     def test_only_the_same_picture_is_the_one_that_was_sent(self, here, base, furnished, sent, waiting):
         out = here.exported()
         base.imports(out)
@@ -209,3 +212,160 @@ class TestPicturesOfQueuedMessages:
             f"a queued message in session {furnished} was left out. A message can have 10 files at most." in told.stderr
         )
         assert "1 unsent messages" in told.stdout
+
+
+SERVER = {"backend": "openai", "base_url": "https://models.example.org/v1", "model": "large", "title_model": "small"}
+BESIDE = {"system_prompt": "Réponds en français.", "temperature": 0.5, "titles": False, "theme": "dark"}
+KEY, HEADERS = "sk-0123456789abcdef", "X-Provider: openai\nX-Key: fedcba9876543210"
+
+
+class TestSavedSettings:
+    @pytest.fixture(autouse=True)
+    def no_variables(self, monkeypatch):
+        monkeypatch.delenv("WEBCHAT_TITLES")
+
+    @pytest.fixture
+    def saved(self, here):
+        """The settings of the chat in files, as the settings page saves them."""
+        secrets = {"api_key": KEY, "header": HEADERS}
+        self.save(here, **SERVER, **BESIDE, **secrets, api_key_for=SERVER["base_url"], header_for=SERVER["base_url"])
+        return {**SERVER, **BESIDE}
+
+    def save(self, place, **settings):
+        with closing(storage_at(place.place)) as storage:
+            config.save(storage.documents, settings)
+
+    def settings(self, place):
+        with closing(storage_at(place.place)) as storage:
+            return config.read_saved(storage.documents)
+
+    def test_they_move_there_and_back_without_keys(self, here, base, back, saved):
+        out = here.exported()
+        told = base.imports(out)
+        assert "; settings: backend, model, base_url (https://models.example.org/v1), system_prompt," in told.stdout
+        assert told.stderr.endswith(
+            "Keys and passwords are not exported. Set them again where the servers are started: "
+            "the key (WEBCHAT_API_KEY); the headers (WEBCHAT_HEADER) X-Provider, X-Key.\n"
+        )
+        assert self.settings(base) == saved
+        there = base.exported()
+        assert "settings: backend" in back.imports(there).stdout
+        assert self.settings(back) == saved
+        first, second, third = (members(data)["settings.json"] for data in (out, there, back.exported()))
+        assert second == third
+        assert json.loads(first) == {**json.loads(second), "left_out": {"api_key": "", "header": "X-Provider, X-Key"}}
+        assert base.imports(out).stdout.rstrip().endswith("0 unsent messages"), "nothing is new"
+
+    def test_no_secret_is_in_the_export(self, here, saved):
+        self.save(here, base_url="https://ada:hunter2@models.example.org/v1?api-key=0123456789", api_key_for=None)
+        out = here.exported()
+        with zipfile.ZipFile(io.BytesIO(out)) as archive:
+            text = "".join(archive.read(name).decode() for name in archive.namelist())
+            settings = json.loads(archive.read("settings.json"))
+        for secret in (KEY, "fedcba", "hunter2", "0123456789"):
+            assert secret not in text
+        assert "base_url" not in settings["settings"]
+        assert settings["left_out"]["base_url"] == "https://ada:…@models.example.org/v1?api-key=…"
+
+    def test_what_is_set_here_stays_unless_it_is_to_be_replaced(self, here, base, saved):
+        self.save(base, theme="light", model="mine")
+        told = base.imports(here.exported())
+        kept = {**BESIDE, "theme": "light", "model": "mine"}
+        assert self.settings(base) == kept, "a model belongs to its server"
+        assert "Kept as they are here: backend, model, base_url, title_model, theme." in told.stderr
+        assert "Keys" not in told.stderr
+        base.imports(here.exported(), "--settings", "none")
+        assert self.settings(base) == kept
+        told = base.imports(here.exported(), "--settings", "all")
+        assert self.settings(base) == saved
+        assert "WEBCHAT_API_KEY" in told.stderr
+
+    @pytest.mark.parametrize("variable", ["WEBCHAT_API_KEY", "WEBCHAT_BASE_URL"])
+    def test_a_key_in_a_variable_is_not_given_another_address(self, here, base, saved, monkeypatch, variable):
+        monkeypatch.setenv(variable, "https://own.example.org/v1")
+        base.imports(here.exported())
+        assert self.settings(base) == BESIDE
+
+    @pytest.mark.parametrize("note", [{}, {"api_key_for": "https://own.example.org/v1"}])
+    def test_a_saved_key_is_never_given_another_address(self, here, back, saved, note):
+        self.save(back, base_url="https://own.example.org/v1", api_key=KEY, **note)
+        back.imports(here.exported())
+        assert self.settings(back)["base_url"] == "https://own.example.org/v1"
+        back.imports(here.exported(), "--settings", "all")
+        assert self.settings(back) == saved
+
+    def test_a_saved_key_stays_with_its_address(self, here, back, saved):
+        self.save(here, base_url="https://ada:hunter2@models.example.org/v1", model="new")
+        self.save(back, base_url="https://ada:hunter2@models.example.org/v1", api_key=KEY)
+        told = back.imports(here.exported(), "--settings", "all")
+        now = self.settings(back)
+        assert (now["base_url"], now["api_key"], now["model"]) == (
+            "https://ada:hunter2@models.example.org/v1",
+            KEY,
+            "new",
+        )
+        assert "the key" not in told.stderr
+
+    @pytest.mark.parametrize(
+        ("settings", "left"),
+        [
+            ({"api_key": KEY, "api_key_for": "https://evil.example"}, {}),
+            ({"base_url": "https://ada:hunter2@models.example.org/v1"}, {}),
+            ({"base_url": "https://ada:…@models.example.org/v1"}, {}),
+            ({"agent": "sh -c true", "token": "0123456789abcdef", "database": "postgresql://x/y"}, {}),
+            ({"temperature": 7, "theme": ["dark"], "system_prompt": "\ud800", "titles": "sideways"}, {}),
+            ({"theme": "dark", "temperature": 9}, {"theme": "dark"}),
+            ({"system_prompt": "x" * 1_000_001}, {}),
+        ],
+    )
+    def test_a_file_sets_nothing_that_it_may_not(self, here, base, settings, left):
+        out = with_settings(here.exported(), {"format": 1, "settings": settings, "left_out": {}})
+        base.imports(out)
+        assert self.settings(base) == left
+
+    @pytest.mark.parametrize(("found", "code"), [({"format": 2, "settings": {"theme": "dark"}}, 1), ({}, 0), ([], 0)])
+    def test_what_is_not_understood_is_left_out(self, here, base, found, code):
+        base.imports(with_settings(here.exported(), found), code=code)
+        assert self.settings(base) == {}
+
+    def test_damaged_ones_are_neither_exported_nor_replaced(self, here, base, saved):
+        out = here.exported()
+        with closing(storage_at(base.place)) as storage, storage.documents.changing(SETTINGS) as draft:
+            draft.data = b'{"theme": "dark"'
+        told = base.imports(out, code=1)
+        assert "No settings were imported: those here are damaged." in told.stderr
+        told = webchat("export", "--format", "zip", *base.options, code=1)
+        assert "Some of the saved settings cannot be read" in told.stderr
+        with closing(storage_at(base.place)) as storage:
+            assert storage.documents.read(SETTINGS) == b'{"theme": "dark"'
+
+    def test_a_person_s_own_export_has_none_and_no_person_imports_any(self, here, base, saved, furnished):
+        with here.manager() as manager:
+            manager.send_message("mine", manager.create_session(owner="ada").session_id, "ada")
+        for export in (["people", "export", "ada", "-o", "-"], ["export", "--format", "zip", "--owner", "ada"]):
+            out = webchat(*export, *here.options).stdout_bytes
+            assert "settings.json" not in zipfile.ZipFile(io.BytesIO(out)).namelist()
+        told = base.imports(here.exported(), "--owner", "ada", code=1)
+        assert "The saved settings in it were not imported" in told.stderr
+        base.imports(here.exported(), "--owner", "ada", "--settings", "none")
+        assert self.settings(base) == {}
+
+    def test_the_page_imports_all_but_them_and_says_so(self, here, back, saved, furnished):
+        app = create_app({"AMPLIFIER_HOME": back.options[1], "TESTING": True}, backend=ScriptedBackend())
+        told = app.test_client().post("/sessions/import", data=here.exported(), headers={"Accept": "application/json"})
+        app.extensions["webchat"].close()
+        assert (len(told.json["imported"]), told.json["waiting"]) == (2, 2)
+        assert told.json["problems"] == [NO_SETTINGS]
+        assert self.settings(back) == {}
+
+    def test_a_running_server_follows(self, here, base):
+        self.save(here, theme="dark")
+        app = create_app({"WEBCHAT_DATABASE": base.place, "AMPLIFIER_HOME": "/nowhere", "TESTING": True})
+        with closing(app.extensions["webchat"]):
+            assert 'data-theme="system"' in app.test_client().get("/").text
+            base.imports(here.exported())
+            until(lambda: 'data-theme="dark"' in app.test_client().get("/").text)
+
+
+def with_settings(data: bytes, settings: object) -> bytes:
+    return with_member(data, "settings.json", lambda before: json.dumps(settings).encode())

@@ -22,8 +22,8 @@ _READ = re.compile(r"(^|/)[^/.][^/]*\.(json|jsonl|ndjson|csv|md|db|html|gz|zip)$
 """Files that may have conversations: AI Studio's have no ending. Of a page only the beginning is looked at."""
 _PAGE = ".html"
 OF_A_PERSON = "waiting.jsonl"
-_BESIDE = re.compile(r"(^|/)((trash|waiting)\.jsonl|(deleted|memories)\.json)$")
-"""In a person's whole export, which alone has the first: what they had not sent or deleted, and their memories."""
+_BESIDE = re.compile(r"(^|/)((trash|waiting)\.jsonl|(deleted|memories|settings)\.json)$")
+"""In a person's whole export: what they had not sent or deleted, their memories, and the settings of their chat."""
 _ZIP, _GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"
 Read = Callable[[IO[bytes], str, Find, str], Iterator[Brought]]
 

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -24,16 +24,17 @@ from webchat.serving.logs import printable
 
 if TYPE_CHECKING:
     from webchat.archive import Report
-    from webchat.archive.export import LeftOut
     from webchat.chat.session import WebChatSession
+    from webchat.cli.moved_settings import Which
     from webchat.manager import WebChatSessionManager
-    from webchat.people.moving import Mover
+    from webchat.people.moving import Mover, TakeSettings
 
 
 OTHERS = (
     "{} sessions that are not in this export. “webchat people” lists them; “webchat people export NAME” exports all of "
     "one person's data."
 )
+SETTINGS_DAMAGED = "Some of the saved settings cannot be read and are not exported. “webchat doctor” shows the details."
 
 
 @contextmanager
@@ -60,13 +61,11 @@ def _kept(place: Place) -> Iterator[WebChatSessionManager]:
     type=click.Choice([*EXPORT_FORMATS, "zip"]),
     default="jsonl",
     show_default=True,
-    help="JSON Lines, or a zip, which also has the trash, queued messages and memories: both can be imported. "
-    "Markdown and HTML are for reading.",
+    help="JSON Lines, or a zip, which also has the trash, queued messages, memories and, without --owner, saved "
+    "settings: both can be imported. Markdown and HTML are for reading.",
 )
 def export_sessions(place: Place, owner: str | None, session_ids: tuple[str, ...], output: str, form: str) -> None:
     """Export sessions; by default all of them."""
-    from webchat.cli.everybody import everybody
-
     if form == "zip" and session_ids:
         raise click.UsageError("A zip contains all sessions: name none, or choose another format.")
     with _kept(place) as manager:
@@ -74,18 +73,31 @@ def export_sessions(place: Place, owner: str | None, session_ids: tuple[str, ...
         chosen = [_called(name, every, manager) for name in session_ids] or [item for item in every if item.begun]
         others = _others(manager) if owner is None and not session_ids else 0
         title = config.load(place, os.environ)[0].title
-        left_out: list[LeftOut] = []
+        notices: list[str] = []
         with written(output) as file:
             if form == "zip":
-                left_out += everybody(manager).export(owner, file)
+                notices += _everything(manager, owner, file)
             else:
-                for part in manager.archive.export_as(form, chosen, left_out.append, title):
+                for part in manager.archive.export_as(form, chosen, lambda one: notices.append(one.notice), title):
                     file.write(part)
-    for one in left_out:
-        click.echo(printable(one.notice), err=True)
+    for notice in notices:
+        click.echo(printable(notice), err=True)
     if others:
         click.echo(OTHERS.format(f"{others} people have" if others > 1 else "1 person has"), err=True)
-    sys.exit(1 if left_out or (others and not chosen) else 0)
+    sys.exit(1 if notices or (others and not chosen) else 0)
+
+
+def _everything(manager: WebChatSessionManager, owner: str | None, file: IO[bytes]) -> list[str]:
+    """Write a zip with all of this person's data or, of a chat without sign-in, with its saved settings, too.
+
+    Returns what is left out, a sentence each.
+    """
+    from webchat.cli.everybody import everybody
+    from webchat.cli.moved_settings import exported
+
+    settings, is_whole = (None, True) if owner is not None else exported(manager.storage.documents)
+    left_out = everybody(manager).export(owner, file, settings)
+    return [*(one.notice for one in left_out), *([] if is_whole else [SETTINGS_DAMAGED])]
 
 
 def _called(given: str, every: Sequence[WebChatSession], manager: WebChatSessionManager) -> WebChatSession:
@@ -124,25 +136,35 @@ def _or_standard_input(_: click.Context, parameter: click.Parameter, files: tupl
 @click.command("import")
 @place_options
 @owner_option
+@click.option(
+    "--settings",
+    type=click.Choice(["missing", "all", "none"]),
+    default="missing",
+    show_default=True,
+    help="Which saved settings of a whole chat's export to import: those that are not set here, all of them, or none.",
+)
 @click.argument("files", nargs=-1, type=click.File("rb"), callback=_or_standard_input)
-def import_sessions(place: Place, owner: str | None, files: tuple[Any, ...]) -> None:
+def import_sessions(place: Place, owner: str | None, settings: Which, files: tuple[Any, ...]) -> None:
     """Import sessions: our own exports, or those of ChatGPT, Claude, Open WebUI and others, zipped or not.
 
     Without FILES, standard input is imported: webchat export | webchat import --database ADDRESS
     """
     from webchat.archive.beside import Together
     from webchat.archive.others import UnknownKind
+    from webchat.cli.moved_settings import SettingsIntake
     from webchat.cli.terminal_import import watched
 
     problems, only_pictures, together = 0, 0, Together(files)
     with _kept(place) as manager:
-        mover = _mover(manager, owner)
+        intake = SettingsIntake(manager.storage.documents, settings, os.environ)
+        mover = _mover(manager, owner, intake if owner is None or settings == "none" else None)
         for file in files:
             name = one_line(file.name)
             with watched(file.name) as watch:
                 report = mover.bring_in(file, watch, together)
-            click.echo(f"{name}: {'only pictures' if report.is_only_pictures else _summary(report)}")
-            click.echo("".join(f"{name}: {problem}\n" for problem in report.problems), err=True, nl=False)
+            summary = "only pictures" if report.is_only_pictures else _summary(report)
+            click.echo(f"{name}: {summary}{plain(intake.summary)}")
+            _tell(name, [*intake.notes(), *report.problems])
             problems += len(report.problems)
             only_pictures += report.is_only_pictures
             if report.stopped:
@@ -153,7 +175,11 @@ def import_sessions(place: Place, owner: str | None, files: tuple[Any, ...]) -> 
     sys.exit(CTRL_C if watch.is_cancelled else 1 if problems else 0)
 
 
-def _mover(manager: WebChatSessionManager, owner: str | None) -> Mover:
+def _tell(name: str, notes: Sequence[str]) -> None:
+    click.echo("".join(f"{name}: {plain(note)}\n" for note in notes), err=True, nl=False)
+
+
+def _mover(manager: WebChatSessionManager, owner: str | None, take_settings: TakeSettings | None) -> Mover:
     """Imports for this person, with a note if they are disabled."""
     from webchat.cli.everybody import memories
     from webchat.people import DisabledPeople
@@ -162,7 +188,7 @@ def _mover(manager: WebChatSessionManager, owner: str | None) -> Mover:
     if owner is not None and DisabledPeople(manager.storage.documents).is_disabled(owner):
         notice = f"{owner} is disabled; `webchat people enable {shlex.quote(owner)}` lets them in again."
         click.echo(printable(notice), err=True)
-    return Mover(manager, memories(manager), owner)
+    return Mover(manager, memories(manager), owner, take_settings=take_settings)
 
 
 def _summary(report: Report) -> str:

@@ -1,4 +1,4 @@
-"""Imports whole files: sessions, and from a person's export also the trash, memories and unsent messages.
+"""Imports whole files: sessions, and from a person's or a chat's export also the rest.
 
 Knows no terminal and no request.
 """
@@ -30,8 +30,12 @@ from webchat.memory import MemoryStore
 from webchat.people.waiting import WaitingIntake, with_pictures
 
 SESSIONS, TRASH, WAITING = "sessions.jsonl", "trash.jsonl", OF_A_PERSON
-MEMORIES, DELETED = "memories.json", "deleted.json"
-"""The files of such an export; DELETED has the time of deletion of each session in the trash."""
+MEMORIES, DELETED, SETTINGS = "memories.json", "deleted.json", "settings.json"
+"""The files of such an export; DELETED has the time of deletion of each session in the trash. Only that of a whole chat
+has SETTINGS."""
+TakeSettings = Callable[[Mapping[str, Any]], str]
+"""Imports what is in SETTINGS; returns why that cannot be, or ""."""
+NO_SETTINGS = "The saved settings in it were not imported: “webchat import” without --owner does that."
 
 
 class Mover:
@@ -43,9 +47,14 @@ class Mover:
         memory: MemoryStore | None,
         owner: str | None,
         may_work_in: Callable[[str], bool] | None = None,
+        take_settings: TakeSettings | None = None,
     ) -> None:
-        """`memory` is None if this chat keeps no memories; `may_work_in` is that of `Archive.bring_in`."""
+        """`memory` is None if this chat keeps no memories; `may_work_in` is that of `Archive.bring_in`.
+
+        `take_settings` is None for who may not import settings.
+        """
         self._manager, self._memory, self._owner, self._may_work_in = manager, memory, owner, may_work_in
+        self._take_settings = take_settings
 
     def bring_in(self, file: IO[bytes], watch: Watch, together: Together | None = None) -> Report:
         """Import a file as `Archive.bring_in` does, and a person's export completely.
@@ -81,6 +90,8 @@ class Mover:
                 return
             self._bring_waiting(export, report.moved)
             self._bring_memories(export.object(MEMORIES), report.moved, report)
+            if SETTINGS in archive.namelist():
+                self._bring_settings(export.object(SETTINGS), report)
 
     def _bring_trash(self, export: _Export, moved: Moved) -> None:
         times = export.object(DELETED) if DELETED in export.archive.namelist() else {}
@@ -114,6 +125,12 @@ class Mover:
             moved.memories = self._memory.bring_in(memories, trash, self._owner)
         except WebChatError as error:
             report.problem(f"no memory was imported: {error}")
+
+    def _bring_settings(self, found: Mapping[str, Any], report: Report) -> None:
+        if not (found.get("settings") or found.get("left_out")):
+            return
+        if problem := self._take_settings(found) if self._take_settings else NO_SETTINGS:
+            report.problem(problem)
 
 
 @dataclass(frozen=True)

@@ -103,10 +103,10 @@ class People:
         self._storage.search.forget_gone(wait=True)
         return Removed(sessions, memories)
 
-    def export(self, name: str | None, file: IO[bytes]) -> list[LeftOut]:
+    def export(self, name: str | None, file: IO[bytes], settings: object = None) -> list[LeftOut]:
         """Write all of this person's data as a zip, which can be imported; returns the sessions that cannot be read.
 
-        None is the person of a chat without sign-in.
+        None is the person of a chat without sign-in, whose export may have the chat's saved `settings`, too.
 
         It has `sessions.jsonl` and `trash.jsonl`, in the format of `webchat export`, `waiting.jsonl` with unsent
         messages and their pictures, and `memories.json`. Raises NoSuchPerson.
@@ -119,14 +119,16 @@ class People:
         memories = self._memory.taken_along(name)
         rows = {item.session_id: store.row(item.session_id) for item in trash}
         deleted = {name: {key: row.get(key) for key in TRASH_KEYS} for name, row in rows.items()}
+        members: list[tuple[str, Iterable[bytes]]] = [
+            (moving.SESSIONS, archive.export(_begun(sessions), left_out.append)),
+            (moving.TRASH, archive.export(_begun(trash), left_out.append)),
+            (moving.WAITING, waiting_lines(self._storage, [item.session_id for item in sessions])),
+            (moving.DELETED, [_json(deleted)]),
+            (moving.MEMORIES, [_json(memories)]),
+            *([(moving.SETTINGS, [_json(settings)])] if settings is not None else []),
+        ]
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as into:
-            for member, content in (
-                (moving.SESSIONS, archive.export(_begun(sessions), left_out.append)),
-                (moving.TRASH, archive.export(_begun(trash), left_out.append)),
-                (moving.WAITING, waiting_lines(self._storage, [item.session_id for item in sessions])),
-                (moving.DELETED, [_json(deleted)]),
-                (moving.MEMORIES, [_json(memories)]),
-            ):
+            for member, content in members:
                 with into.open(member, "w", force_zip64=True) as to:
                     for part in content:
                         to.write(part)
