@@ -357,7 +357,7 @@
     if (target.contains(document.activeElement)) opener.focus();
     if (stale) refreshList();
   }, true);
-  // Escape leaves a title or a message as it was, and what lies above the page open. If the text has changed, it only moves the focus to Cancel.
+  // Escape leaves a title or a message as it was. If the text has changed, it only moves the focus to Cancel.
   // WebKit empties a search field with it, and leaves the panel open.
   const EDITED = ".rename, .edit";
   document.addEventListener("keydown", (event) => {
@@ -649,6 +649,7 @@
   });
   document.addEventListener("submit", (event) => {
     const isMessage = event.target.matches("form.field");
+    versions = event.target.closest(".siblings")?.id;
     // Files can be sent alone, also those of a message that was taken back.
     if (isMessage && !$("messageInput").value.trim() && !event.target.elements.file?.files.length && !document.querySelector("#returned :checked")) {
       event.preventDefault();
@@ -770,23 +771,27 @@
 
   // State saved before a swap for after it. Another swap may begin before the first ends.
   const swaps = new WeakMap();
+  // A message stays in its place when another version is chosen.
+  let versions;
   document.addEventListener("htmx:before:swap", (event) => {
     const { ctx } = event.detail;
     const around = [];
     for (let at = document.activeElement?.closest("[id]"); at; at = at.parentElement?.closest("[id]")) around.push(at.id);
+    const stays = event.target.id === "earlier" ? event.target.nextElementSibling : $(versions);
     swaps.set(ctx, {
       around,
       isAsked: ctx.sourceElement?.matches?.("form:is(.field, .edit, .again-form), .examples form"),
       leaves: panel()?.contains(ctx.sourceElement) && $("chatArea"),
-      fromEnd: event.target.id === "earlier" ? distance() : null,
+      stays,
+      top: stays?.getBoundingClientRect().top,
     });
   });
 
   // If the focus is swapped away, its replacement gets it, or the nearest element around that.
   const keepFocus = (around) => {
     if (!around.length || document.activeElement !== document.body || touch.matches) return;
-    const stops = around.flatMap((id) => [...($(id)?.matches("select") ? [$(id)] : []), ...($(id)?.querySelectorAll("button, a[href], input, .card > summary") ?? [])]);
-    const stop = stops.find((each) => each.checkVisibility());
+    const stops = [...document.querySelectorAll("button, a[href], input, select, .card > summary")];
+    const stop = around.map((id) => stops.find((each) => $(id)?.contains(each) && each.checkVisibility())).find(Boolean);
     if (stop) stop.focus({ preventScroll: true });
     else if (isPanelOpen()) $("sessionSearch").focus();
     else focusField();
@@ -795,7 +800,7 @@
   let place = $("chatArea");
   document.addEventListener("htmx:after:swap", (event) => {
     const source = event.detail.ctx.sourceElement;
-    const { around, isAsked, leaves, fromEnd } = swaps.get(event.detail.ctx);
+    const { around, isAsked, leaves, stays, top } = swaps.get(event.detail.ctx);
     const chat = $("chatArea");
     const isOther = chat !== place;
     // The chosen session's own stream may be quicker than this event.
@@ -805,7 +810,9 @@
       // Another session, or a new one, is on the page.
       place = chat;
       opened();
-      if (!isPanelOpen()) focusField();
+      if (stays) document.activeElement.blur();
+      else if (!isPanelOpen()) focusField();
+      versions = "";
     } else if (isChosen) {
       focusField();
     } else {
@@ -824,8 +831,8 @@
     bringQuestions();
     foldCards();
     keepFocus(around);
-    // Earlier messages are inserted above: the view stays where it is.
-    if (fromEnd !== null) root.scrollTop = root.scrollHeight - root.clientHeight - fromEnd;
+    const stayed = $(stays?.id);
+    if (stayed) root.scrollTop += stayed.getBoundingClientRect().top - top;
   });
 
   if (!location.hash || location.hash === "#end") opened(); else watch();

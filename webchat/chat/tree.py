@@ -18,7 +18,8 @@ class Branch:
     """The shown messages, oldest first; `revision` is the number of records in the transcript.
 
     damaged: a part of the file could not be read. torn: after the last line there is an incomplete record, which may
-    still be in writing. newer: a later version has written it.
+    still be in writing. newer: a later version has written it. forked: the first message that the branch shown before
+    had not; "" if there was none.
     """
 
     messages: Messages = field(default_factory=Messages)
@@ -26,6 +27,7 @@ class Branch:
     damaged: bool = False
     newer: bool = False
     torn: bool = False
+    forked: str = ""
 
     @property
     def leaf(self) -> Message | None:
@@ -48,6 +50,8 @@ class Tree:
     """The branch as last computed."""
     outdated: int | None = None
     """The index from which `shown` is out of date; None if it is up to date."""
+    forked: str = ""
+    """The first message of `shown` that the branch shown before had not."""
 
     def add(self, record: Mapping[str, Any] | None, name: str = "") -> None:
         """Add the next record, None if it cannot be read. `name` is the id for a message without one."""
@@ -124,7 +128,7 @@ class Tree:
     def branch(self) -> Branch:
         if self.outdated is not None:
             self.shown, self.outdated = self._shown_anew(self.outdated), None
-        return Branch(self.shown, self.revision, self.damaged, self.newer, self.torn)
+        return Branch(self.shown, self.revision, self.damaged, self.newer, self.torn, self.forked)
 
     def _show(self, leaf: str) -> None:
         """Show the branch that ends with this message."""
@@ -151,4 +155,6 @@ class Tree:
             siblings = self.children[message.parent]
             new.append(replace(message, siblings=tuple(siblings)) if len(siblings) > 1 else message)
             here, left = message.parent, left - 1
+        if new and kept < len(self.shown) and self.shown[kept].id != new[-1].id:
+            self.forked = new[-1].id
         return Messages((*self.shown[:kept], *reversed(new)))

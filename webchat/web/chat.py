@@ -156,7 +156,7 @@ def go_on(session_id: str, message_id: str) -> AnyResponse:
 def select(session_id: str, message_id: str) -> AnyResponse:
     """Show the branch with this message."""
     manager().select(session_id, message_id, owner())
-    return chat_answer(manager().get_session(session_id, owner()))
+    return chat_answer(manager().get_session(session_id, owner()), at=message_id)
 
 
 def fork(session_id: str, message_id: str) -> AnyResponse:

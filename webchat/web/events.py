@@ -258,9 +258,9 @@ class PageStream(ListStream):
         return self._event(pieces.shell_partials(self._session)) + super()._shell()
 
     def _whole(self, conversation: Conversation) -> Markup:
-        """All messages again: the transcript was replaced since the page was rendered."""
+        """All messages again: another branch is shown, or the transcript was replaced since the page was rendered."""
         self._position, self._growing.sent = conversation.position, None
-        return partial("messages", "outerHTML", pieces.messages_part(self._session))
+        return partial("messages", "outerHTML", pieces.messages_part(self._session, at=conversation.forked))
 
     def _parts(self, change: Change) -> Iterator[Update]:
         """The changes, one event each; between two of them the position is that of the one before.

@@ -10,7 +10,7 @@ from flask import Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.errors import NoActiveSession, SessionEnded
-from webchat.web.context import session_link
+from webchat.web.context import link, session_link
 from webchat.web.htmx import is_htmx
 from webchat.web.once import once_a_request
 
@@ -53,9 +53,16 @@ def script_answer(body: dict[str, Any]) -> Response | None:
     return None
 
 
-def answer_without_htmx(session_id: str, body: dict[str, Any]) -> AnyResponse | None:
-    """The response to something that was done in a session: a script's, or a redirect to its end; None for htmx."""
-    return script_answer(body) or (None if is_htmx() else to_end(session_id))
+def answer_without_htmx(session_id: str, body: dict[str, Any], at: str = "") -> AnyResponse | None:
+    """The response to something that was done in a session; None for htmx.
+
+    A script's, or a redirect to the session's end or to the message `at`.
+    """
+    if response := script_answer(body):
+        return response
+    if is_htmx():
+        return None
+    return redirect(link("session", session_id=session_id, at=at, _anchor=f"m-{at}"), 303) if at else to_end(session_id)
 
 
 def to_end(session_id: str) -> AnyResponse:

@@ -23,17 +23,20 @@ STARTED = "New session started"
 
 
 def chat_answer(
-    shown: WebChatSession, note: str = "", *, note_above: bool = False, with_list: bool = True
+    shown: WebChatSession, note: str = "", *, note_above: bool = False, with_list: bool = True, at: str = ""
 ) -> AnyResponse:
-    """The session's chat after a change, with badge and usually the list in one response; a redirect without htmx."""
+    """The session's chat after a change, with badge and usually the list in one response; a redirect without htmx.
+
+    `at` is the message that the change is about, unless that is the last one.
+    """
     url = session_link(shown.session_id)
-    if response := answer_without_htmx(shown.session_id, session_fields(shown)):
+    if response := answer_without_htmx(shown.session_id, session_fields(shown), at):
         return response
     if shown.temporary and note == STARTED:
         note = "Temporary chat started"
     elif note:
         note = f"{note} {shown.short_id}"
-    parts = [pieces.chat_part(shown, note, note_above=note_above), pieces.shell_partials(shown)]
+    parts = [pieces.chat_part(shown, note, note_above=note_above, at=at), pieces.shell_partials(shown)]
     return fragments(*parts, *([list_partial()] if with_list else []), push=url)
 
 

@@ -29,9 +29,9 @@ START = "start"
 """The anchor of an empty session, and the value of `seen` for a page without messages."""
 
 
-def chat_part(session: WebChatSession, note: str, *, note_above: bool) -> str:
-    """The chat of one session, with a note about the last action above or below its messages."""
-    return render_template("webchat/_chat.html", **chat_context(session), note=note, note_above=note_above)
+def chat_part(session: WebChatSession, note: str, *, note_above: bool, at: str = "") -> str:
+    """The chat of one session, with a note about the last action above or below its messages; `at` is one to show."""
+    return render_template("webchat/_chat.html", **chat_context(session, at=at), note=note, note_above=note_above)
 
 
 def welcome_partials(ended: str = "", *, unsent: bool = False) -> Markup:
@@ -104,9 +104,9 @@ def newer_partials(session_id: str, seen: str) -> Markup:
     return partial("messages", "outerHTML", messages) + seen_partial(newer[-1])
 
 
-def messages_part(session: WebChatSession) -> str:
-    """The messages alone."""
-    return render_template("webchat/_messages.html", **chat_context(session))
+def messages_part(session: WebChatSession, *, at: str = "") -> str:
+    """The messages alone; `at` is one to show."""
+    return render_template("webchat/_messages.html", **chat_context(session, at=at))
 
 
 def message_context(message: Message, conversation: Conversation, body: Body | None = None) -> dict[str, Any]:
