@@ -842,6 +842,13 @@ def test_a_table_with_outer_pipes_ends_before_a_line_without_any(before, behind)
     assert soup.em.find_parent("table") is None
 
 
+@pytest.mark.parametrize("before", ["- a\n- b", "1. a\n   - b", "> b", "- > b", "b", "> - b"])
+def test_a_table_begins_right_behind_another_block(before):
+    soup = soup_of(f"{before}\n| `x|y` | z |\n|---|---|\n| 1 | 2 |")
+    assert [row.get_text(" ", strip=True) for row in soup.select("tr")] == ["x|y z", "1 2"]
+    assert soup.table.find_parent(["ul", "ol", "blockquote"]) is None
+
+
 def test_a_table_without_outer_pipes_does_not():
     assert rows_of("a | b\n--|--\n1\n2") == [["a", "b"], ["1", ""], ["2", ""]]
 

@@ -27,15 +27,16 @@ def keep_cells(parser: MarkdownIt) -> None:
 
     What is still too much, which GFM drops, is shown in the last cell.
     """
-    parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
+    parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference", "blockquote"]})
 
 
 def _table(state: StateBlock, first: int, end: int, silent: bool) -> bool:
     if _OTHER_BLOCK.match(state.src, state.bMarks[first] + state.tShift[first], state.eMarks[first]):
         return False  # a list or quotation, which may contain the table
+    if silent:
+        return _follows(state, first, end)
     begun = len(state.tokens)
-    if not silent:
-        end = _end_of_rows(state, first, end)
+    end = _end_of_rows(state, first, end)
     if not (table(state, first, end, silent) or _with_head(state, first, end, silent)):
         return False
     for line, cells in _rows(state.tokens[begun:]):
@@ -43,6 +44,14 @@ def _table(state: StateBlock, first: int, end: int, silent: bool) -> bool:
         if line > first and _count(text) > len(cells):
             _fill(cells, _fitting(text, len(cells)))
     return True
+
+
+def _follows(state: StateBlock, first: int, end: int) -> bool:
+    """Whether a table begins here, perhaps right behind the list in which a paragraph would go on."""
+    indent, state.blkIndent = state.blkIndent, min(state.blkIndent, max(0, state.sCount[first]))
+    found = table(state, first, end, True) or _with_head(state, first, end, True)
+    state.blkIndent = indent
+    return found
 
 
 def _end_of_rows(state: StateBlock, first: int, end: int) -> int:
