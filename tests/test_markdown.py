@@ -46,10 +46,14 @@ def test_emphasis_ends_beside_letters_and_marks_of_scripts_without_spaces(text, 
 
 
 @pytest.mark.parametrize(
-    "text", ["2*3*4", "10*20*30 x*y*z", "__init__.py", "a.__class__.__name__", "the __main__ block"]
+    "text", ["2*3*4", "10*20*30 x*y*z", "a*b* c", "__init__.py", "a.__class__.__name__", "the __main__ block"]
 )
 def test_products_and_names_of_python_are_no_emphasis(text):
     assert shown(text) == text
+
+
+def test_a_product_may_be_emphasised():
+    assert str(soup_of("**a*b*c** *x*").p) == "<p><strong>a*b*c</strong> <em>x</em></p>"
 
 
 @pytest.mark.parametrize("text", ["*a*b", "un**a**b", "**a**b", "__a__", "__main_page__", "_**a**_", "*2*", "x *a*"])

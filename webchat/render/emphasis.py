@@ -19,6 +19,8 @@ _UNSPACED = (
 )
 """First and last characters of ranges. As a regular expression they would take 3 ms of each start to compile."""
 
+LONGEST = 200
+"""The most characters between a star at the beginning of a word and the one inside a word that closes it."""
 _NAME = re.compile(r"__([a-z_]{2,20}?)__(?![a-z])")
 _NAMES = frozenset(
     "add all annotations bool builtins call cause class contains debug del delattr delitem dict doc enter eq exit file "
@@ -65,12 +67,18 @@ def _scan(state: StateInline, start: int, can_split_word: bool) -> Scanned:
     before = state.src[start - 1] if start else " "
     after = state.src[end] if end < state.posMax else " "
     if can_split_word and scanned.length == 1 and state.src[start] == "*" and _is_in_word(before, after):
-        return Scanned(False, scanned.can_close, 1)  # 2*3*4
+        return Scanned(False, _may_close(state.src, start), 1)  # 2*3*4
     if not can_split_word or not (is_unspaced(before) or is_unspaced(after)):
         return scanned  # an underscore inside a word is part of the word in every language
     opens = not isWhiteSpace(ord(after)) and (not _holds_off(after) or _lets(before))
     closes = not isWhiteSpace(ord(before)) and (not _holds_off(before) or _lets(after))
     return Scanned(opens, closes, scanned.length)
+
+
+def _may_close(source: str, star: int) -> bool:
+    """Whether the last star before this one stands alone at the beginning of a word, as in "*R*etrieval"."""
+    last = source.rfind("*", max(0, star - LONGEST), star)
+    return last >= 0 and not (last and (source[last - 1] == "*" or source[last - 1].isalnum()))
 
 
 def _is_in_word(before: str, after: str) -> bool:
