@@ -141,6 +141,22 @@ def test_all_goes_into_a_database_and_back_byte_for_byte(here, base, back, furni
             assert [name for name, _ in given] == ["0.png", "1.png", "0.png"]
 
 
+def test_a_message_that_waits_in_the_trash_is_there_when_its_session_is_restored(here, base, back):
+    with here.manager() as manager:
+        session_id = manager.create_session().session_id
+        manager.send_message("hello", session_id)
+        queue(manager, session_id, "k1", "and this?", RED)
+        manager.housekeeping.delete([session_id])
+    out = here.exported()
+    assert "1 into the trash, 0 memories, 1 unsent messages" in base.imports(out).stdout
+    assert "1 into the trash, 0 memories, 1 unsent messages" in back.imports(base.exported()).stdout
+    assert "0 into the trash, 0 memories, 0 unsent messages" in back.imports(out).stdout
+    with back.manager() as manager:
+        manager.housekeeping.restore([session_id])
+        assert [item.text for item in manager.queue.returned(session_id)] == ["and this?"]
+        assert manager.queue.files_of(session_id, ["k1"]) == [("0.png", RED)]
+
+
 def with_member(data: bytes, name: str, change) -> bytes:
     """The zip with one member changed."""
     changed = io.BytesIO()

@@ -85,20 +85,20 @@ class Mover:
             if not {SESSIONS, TRASH, WAITING, MEMORIES} <= {*archive.namelist()}:
                 return
             export, report.moved = _Export(archive, watch, report), Moved()
-            self._bring_trash(export, report.moved)
+            deleted = export.object(DELETED) if DELETED in archive.namelist() else {}
+            self._bring_trash(export, deleted, report.moved)
             if report.stopped:
                 return
-            self._bring_waiting(export, report.moved)
+            self._bring_waiting(export, deleted, report.moved)
             self._bring_memories(export.object(MEMORIES), report.moved, report)
             if SETTINGS in archive.namelist():
                 self._bring_settings(export.object(SETTINGS), report)
 
-    def _bring_trash(self, export: _Export, moved: Moved) -> None:
-        times = export.object(DELETED) if DELETED in export.archive.namelist() else {}
+    def _bring_trash(self, export: _Export, deleted: Mapping[str, Any], moved: Moved) -> None:
         now = self._manager.store.trash_mark()
 
         def mark(session_id: str) -> Row:
-            return mark_of(table(times.get(session_id)), now)
+            return mark_of(table(deleted.get(session_id)), now)
 
         with TemporaryFile() as trash:
             export.unpack(TRASH, trash, export.watch.bounds.unpacked)
@@ -109,8 +109,8 @@ class Mover:
         moved.trash += len(report.imported)
         export.report.add(replace(report, imported=[], grown=[], in_trash=[], known=0, empty=0))
 
-    def _bring_waiting(self, export: _Export, moved: Moved) -> None:
-        intake = WaitingIntake(self._manager, self._owner, export.report)
+    def _bring_waiting(self, export: _Export, deleted: Mapping[str, Any], moved: Moved) -> None:
+        intake = WaitingIntake(self._manager, self._owner, deleted, export.report)
         with TemporaryFile() as waiting:  # with pictures it may be large
             for record, pictures in with_pictures(export.lines(WAITING, waiting)):
                 moved.waiting += intake.take_back(record, pictures)

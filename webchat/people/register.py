@@ -122,7 +122,7 @@ class People:
         members: list[tuple[str, Iterable[bytes]]] = [
             (moving.SESSIONS, archive.export(_begun(sessions), left_out.append)),
             (moving.TRASH, archive.export(_begun(trash), left_out.append)),
-            (moving.WAITING, waiting_lines(self._storage, [item.session_id for item in sessions])),
+            (moving.WAITING, waiting_lines(self._storage, [item.session_id for item in (*sessions, *trash)])),
             (moving.DELETED, [_json(deleted)]),
             (moving.MEMORIES, [_json(memories)]),
             *([(moving.SETTINGS, [_json(settings)])] if settings is not None else []),

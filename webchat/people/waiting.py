@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from webchat.archive.brought import Brought, Report
+from webchat.archive.lenient import table
 from webchat.archive.pictures import PICTURE, BroughtPictures, picture_in, picture_line
 from webchat.attachments import Attachments, attachments
 from webchat.chat.message import Message
@@ -57,8 +58,12 @@ def with_pictures(records: Iterable[Record]) -> Iterator[tuple[Record, BroughtPi
 class WaitingIntake:
     """Imports unsent messages. They are not sent automatically, but put into the message fields of their sessions."""
 
-    def __init__(self, manager: WebChatSessionManager, owner: str | None, report: Report) -> None:
+    def __init__(
+        self, manager: WebChatSessionManager, owner: str | None, deleted: Mapping[str, Any], report: Report
+    ) -> None:
+        """`deleted` has the time of deletion of each session in the export's trash."""
         self._manager, self._storage, self._owner, self._report = manager, manager.storage, owner, report
+        self._deleted = deleted
         self._here = manager.archive.importer.here(owner)
 
     def take_back(self, record: Record, pictures: BroughtPictures | None) -> bool:
@@ -71,7 +76,11 @@ class WaitingIntake:
         if item is None or row is None:
             self._report.problem("a queued message could not be imported: it, or its session, is damaged.")
             return False
-        return not row.get("deleted_at") and self._put_back(item, pictures, row["session_id"])
+        # A session that was deleted here since keeps what it has.
+        was_deleted = table(self._deleted.get(record["session_id"])).get("deleted_at")
+        return (row.get("deleted_at") or None) in (None, was_deleted) and self._put_back(
+            item, pictures, row["session_id"]
+        )
 
     def _put_back(self, item: QueuedMessage, pictures: BroughtPictures | None, session_id: str) -> bool:
         storage = self._storage
