@@ -66,8 +66,22 @@ def of_lm_studio(*texts):
     return json.dumps({"name": "Talk", "createdAt": 1_760_000_000_000, "messages": messages}).encode()
 
 
+def of_open_webui(*texts):
+    return json.dumps([{"id": "w", "title": "Talk", "chat": {"messages": plain(*texts)}}]).encode()
+
+
+def of_claude(*texts):
+    rows = [{"sender": "assistant" if n % 2 else "human", "text": text} for n, text in enumerate(texts)]
+    return json.dumps([{"uuid": "c", "name": "Talk", "chat_messages": rows}]).encode()
+
+
+def of_grok(*texts):
+    rows = [{"sender": "assistant" if n % 2 else "human", "message": text} for n, text in enumerate(texts)]
+    return json.dumps({"conversations": [{"conversation": {"id": "g"}, "responses": rows}]}).encode()
+
+
 KNOWN_BY_CONTENT = [in_list, in_object, in_lines, of_ai_studio]
-KNOWN_BY_NAME = [of_copilot, with_id, our_markdown, of_lm_studio]
+KNOWN_BY_NAME = [of_copilot, with_id, our_markdown, of_lm_studio, of_open_webui, of_claude, of_grok]
 each_kind = pytest.mark.parametrize("kind", [*KNOWN_BY_CONTENT, *KNOWN_BY_NAME])
 known_by_content = pytest.mark.parametrize("kind", KNOWN_BY_CONTENT)
 known_by_name = pytest.mark.parametrize("kind", KNOWN_BY_NAME)

@@ -14,13 +14,20 @@ from webchat.fileutil import jsonlines
 
 Shown = Mapping[str, Collection[str]]
 """See `Brought.shown`."""
-_IMPORTED = re.compile(r"[0-9a-f]{32}|message-\d+|\d+-\d+")
-"""The ids of imported messages without ids. Those of messages written here are shorter, and have no hyphen."""
+_POSITION = re.compile(r"(?:message|response)-\d+|\d+-\d+")
+"""What sources use as the id of a message without one, if it is not told by its content."""
+_CONTENT = re.compile(r"[0-9a-f]{32}")
+"""An id by content. Those of messages written here are shorter."""
 
 
 def is_imported(name: str) -> bool:
     """Whether this is the id of an imported message without an id."""
-    return _IMPORTED.fullmatch(name) is not None
+    return (_POSITION.fullmatch(name) or _CONTENT.fullmatch(name)) is not None
+
+
+def has_positions(tree: Tree) -> bool:
+    """Whether some ids are positions."""
+    return any(map(_POSITION.fullmatch, tree.messages))
 
 
 def tree_of(transcript: bytes) -> Tree:
@@ -48,16 +55,20 @@ class Imported:
         return has_all and all(self.is_same(name, tree, shown) for name in shared)
 
     def places(self, tree: Tree, shown: Shown) -> Mapping[str, str]:
-        """Maps the ids of an export's messages, which are their positions, to those in the session.
+        """Maps the ids of an export's messages to those in the session.
 
-        From the first that says something else on they are on a branch of their own, and get ids by their content.
+        From the first at whose position something else was said, they are on a branch of their own. Those whose ids are
+        positions get ids by their content there.
         """
         names: dict[str, str] = {}
         for name, message in tree.messages.items():
             parent = names.get(message.parent or "", message.parent)
-            is_here = name not in self.messages or self.is_same(name, tree, shown)
-            names[name] = name if is_here and parent == message.parent else _by_content(parent, message)
+            is_here = not _POSITION.fullmatch(name) or (parent == message.parent and self._may_be(name, tree, shown))
+            names[name] = name if is_here else _by_content(parent, message)
         return names
+
+    def _may_be(self, name: str, tree: Tree, shown: Shown) -> bool:
+        return name not in self.messages or self.is_same(name, tree, shown)
 
     def is_same(self, name: str, tree: Tree, shown: Shown) -> bool:
         """Whether both say the same under this id; the last answer may still have been being written in one of them."""

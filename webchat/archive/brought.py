@@ -38,8 +38,6 @@ class Brought:
     """How many pictures are in none of the files that are imported together."""
     names: Sequence[str] = ()
     """If it has no id: the names of its beginnings, from the first answer to the whole; see `Beginnings`."""
-    has_ids: bool = True
-    """Whether the ids of its messages are theirs, rather than positions."""
 
     @property
     def size(self) -> int:

@@ -116,8 +116,6 @@ class Conversation:
     """Whether the name of its file is its title there."""
     names: Sequence[str] = ()
     """If it has no id: the names of its beginnings; see `Beginnings`."""
-    has_ids: bool = True
-    """Whether its messages have ids, or are only ever appended; otherwise their keys are their positions."""
 
 
 def brought(found: Conversation, find: Find) -> Brought:
@@ -148,7 +146,7 @@ def brought(found: Conversation, find: Find) -> Brought:
     }
     row |= {name: True for name in ("pinned", "archived") if getattr(found, name)}
     lines = tree.transcript(found.current)
-    return Brought(row, lines, tree.tails, tree.shown, pictures, missing, found.names, found.has_ids)
+    return Brought(row, lines, tree.tails, tree.shown, pictures, missing, found.names)
 
 
 def id_of(source: str, name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from webchat.archive.alignment import Imported, is_imported, renamed, tree_of
+from webchat.archive.alignment import Imported, has_positions, is_imported, renamed, tree_of
 from webchat.archive.brought import Brought
 from webchat.archive.earlier import Earlier
 from webchat.archive.likeness import says_more, says_the_same, shows_less, shows_more
@@ -55,7 +55,7 @@ class Growth:
     def _placed(self, session_id: str, found: Brought) -> tuple[Tree, Brought]:
         """The messages with their ids in the session."""
         tree = tree_of(found.transcript)
-        if found.has_ids:
+        if not has_positions(tree):
             return tree, found
         names = Imported(self._storage.transcripts.messages(session_id)).places(tree, found.shown)
         tails = {name: tail for name, tail in found.tails.items() if names.get(name) == name}
@@ -96,8 +96,7 @@ class Growth:
         beside: Mapping[str, str],
     ) -> None:
         """Show the branch that the export shows, unless something was said here since; then keep the shown branch."""
-        is_theirs = before is None or before in tree.messages or before in found.tails.values()
-        is_theirs = is_theirs or (not found.has_ids and is_imported(before or ""))
+        is_theirs = before is None or before in tree.messages or before in found.tails.values() or is_imported(before)
         leaf = beside.get(tree.leaf or "", tree.leaf) if is_theirs else before
         now = self._storage.transcripts.read(session_id).leaf
         if leaf and now and now.id != leaf:

@@ -50,4 +50,4 @@ def _conversation(title: str, rows: Gathered) -> Conversation:
     first = nodes[0] if nodes else ForeignNode("", None)
     name = f"{title}\n{first.time}\n{first.content[:1000]}"
     last = nodes[-1].key if nodes else None
-    return Conversation("copilot", name, title, nodes, last, too_large=rows.is_too_large, has_ids=False)
+    return Conversation("copilot", name, title, nodes, last, too_large=rows.is_too_large)

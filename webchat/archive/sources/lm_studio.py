@@ -40,7 +40,6 @@ def conversation(item: Table) -> Conversation:
         pinned=item.get("pinned") is True,
         system_prompt=text(item.get("systemPrompt")),
         content=item,
-        has_ids=False,
     )
 
 

@@ -40,7 +40,7 @@ def _conversation(title: str, theirs: str | None, messages: Iterator[Any]) -> Co
         if nodes.add(node):
             beginnings.add([message.get("role"), openai_shapes.text_of(message.get("content"))], node)
     last, names = nodes[-1].key if len(nodes) else None, () if theirs else beginnings.names
-    return Conversation("plain", theirs, title, nodes, last, system_prompt=system, names=names, has_ids=False)
+    return Conversation("plain", theirs, title, nodes, last, system_prompt=system, names=names)
 
 
 def _is_message(value: object) -> bool:
