@@ -16,8 +16,9 @@ from click.testing import CliRunner
 
 from tests.memory_folder import MemoryFolder
 from tests.processes import another_process, run_in_another_process, says
+from tests.reading import until
 from webchat.cli import main
-from webchat.fileutil import DiskFolder, Folder, Locked, NoLocks, atomic_write, locked, quarantine
+from webchat.fileutil import DiskFolder, Folder, Locked, NoLocks, NotAFile, atomic_write, locked, quarantine
 from webchat.fileutil.links import link, names_of, remove_if_empty
 
 
@@ -365,6 +366,20 @@ class TestOnDisk:
             with pytest.raises(IsADirectoryError):
                 call()
         assert disk.names() == []
+    def test_a_link_that_takes_a_folders_place_is_soon_refused(self, tmp_path, disk):
+        inside, elsewhere = disk.sub("inside"), tmp_path / "elsewhere"
+        inside.replace("file", b"ours")
+        (tmp_path / "inside").rename(elsewhere)
+        (tmp_path / "inside").symlink_to(elsewhere)
+
+        def is_refused():
+            try:
+                inside.read("file")
+            except NotAFile:
+                return True
+
+        until(is_refused)
+
 
     def test_errors_leave_no_file_open(self, tmp_path, disk):
         (tmp_path / "file").mkdir()
