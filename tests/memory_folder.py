@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from webchat.fileutil.folder import Folder, Locked, Log, Release, Stamp
+from webchat.fileutil.folder import Appended, Folder, Locked, Log, Release, Stamp
 
 
 class MemoryFolder(Folder):
@@ -39,14 +39,17 @@ class MemoryFolder(Folder):
             self._identities[name] = self._versions[name] = self._versions.get(name, 0) + 1
             self._files[name] = data
 
-    def append_line(self, name: str, line: bytes, *, sync: bool = True) -> int:
+    def append_line(self, name: str, line: bytes, *, sync: bool = True) -> Appended:
         with self._changes:
-            self._versions[name] = self._versions.get(name, 0) + 1
+            was = self._versions.get(name, 0)
+            self._versions[name] = was + 1
             self._identities.setdefault(name, self._versions[name])
             before = self._files.get(name, b"")
             torn = before and not before.endswith(b"\n")
             self._files[name] = before + (b"\n" if torn else b"") + line + b"\n"
-            return len(self._files[name])
+            identity, version = self._identities[name], self._versions[name]
+            after = Stamp(len(self._files[name]), version, identity)
+            return Appended(Stamp(len(before), was, identity), after)
 
     def begin(self, name: str, data: bytes) -> Log:
         self.replace(name, data)

@@ -76,15 +76,21 @@ class TestEveryFolder:
         assert folder.read("a", 10) == b""
         assert folder.read("a", 99) == b""
 
-    def test_appends_lines_and_tells_the_size(self, folder):
-        assert folder.append_line("a", b"one") == 4
-        assert folder.append_line("a", b"", sync=False) == 5
-        assert folder.append_line("a", b"two") == 9
+    def test_appends_lines_and_returns_the_files_states(self, folder):
+        sizes, before = [], None
+        for line in (b"one", b"", b"two"):
+            appended = folder.append_line("a", line, sync=bool(line))
+            assert appended.after == folder.stamp("a")
+            assert appended.before == before or before is None
+            sizes.append((appended.before.size, appended.after.size))
+            before = appended.after
+        assert sizes == [(0, 4), (4, 5), (5, 9)]
         assert folder.read("a") == b"one\n\ntwo\n"
 
     def test_a_torn_last_line_does_not_swallow_the_next(self, folder):
         folder.replace("a", b"one\nto")
-        assert folder.append_line("a", b"three") == 13
+        appended = folder.append_line("a", b"three")
+        assert (appended.before.size, appended.after.size) == (6, 13)
         assert folder.read("a") == b"one\nto\nthree\n"
 
     def test_a_stamp_stays_while_nothing_happens(self, folder):
@@ -360,12 +366,6 @@ class TestOnDisk:
         disk.replace("file", b"ours")
         assert (tmp_path / "elsewhere").read_text() == "theirs"
 
-    def test_a_folder_in_a_files_place_is_an_error_and_not_an_empty_file(self, tmp_path, disk):
-        (tmp_path / "file").mkdir()
-        for call in (lambda: disk.read("file"), lambda: disk.append_line("file", b"line")):
-            with pytest.raises(IsADirectoryError):
-                call()
-        assert disk.names() == []
     def test_a_link_that_takes_a_folders_place_is_soon_refused(self, tmp_path, disk):
         inside, elsewhere = disk.sub("inside"), tmp_path / "elsewhere"
         inside.replace("file", b"ours")
@@ -380,6 +380,12 @@ class TestOnDisk:
 
         until(is_refused)
 
+    def test_a_folder_in_a_files_place_is_an_error_and_not_an_empty_file(self, tmp_path, disk):
+        (tmp_path / "file").mkdir()
+        for call in (lambda: disk.read("file"), lambda: disk.append_line("file", b"line")):
+            with pytest.raises(IsADirectoryError):
+                call()
+        assert disk.names() == []
 
     def test_errors_leave_no_file_open(self, tmp_path, disk):
         (tmp_path / "file").mkdir()

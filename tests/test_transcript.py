@@ -28,6 +28,18 @@ def transcripts(folder):
     return FileTranscripts(folder)
 
 
+class ReadsCounted(DiskFolder):
+    reads = 0
+
+    def read(self, *args):
+        self.reads += 1
+        return super().read(*args)
+
+    def read_ends(self, *args):
+        self.reads += 1
+        return super().read_ends(*args)
+
+
 def lines(*records):
     """A file's content: each record on a line; bytes and text are taken as they are."""
     return b"".join(
@@ -257,6 +269,18 @@ class TestChangesUnderneath:
         assert texts(transcripts.read("s"))[-1] == "four"
         assert len(transcripts.read("s").messages) == 4
 
+    @pytest.mark.parametrize("theirs", [b"", lines(said("user", "theirs")), b'{"role": "user", "cont'], ids=len)
+    def test_own_messages_are_shown_whatever_another_process_writes_between_them(self, path, transcripts, theirs):
+        last = transcripts.read("s").messages[-1].id
+        transcripts.append("s", Message("a", "assistant", "ours", parent=last))
+        with path.open("ab") as file:
+            file.write(theirs)
+        transcripts.append("s", Message("b", "user", "ours again", parent="a"))
+        shown, afresh = transcripts.read("s"), FileTranscripts(DiskFolder(path.parent)).read("s")
+        assert texts(shown) == texts(afresh)
+        assert texts(shown)[3:] == ["ours", "ours again"]
+        assert (shown.revision, shown.damaged) == (afresh.revision, afresh.damaged)
+
     def test_a_file_that_was_replaced_is_read_anew(self, tmp_path, transcripts):
         new = lines(said("user", "other"), said("assistant", "text" * 200))
         DiskFolder(tmp_path).replace("s.jsonl", new)
@@ -281,6 +305,17 @@ class TestChangesUnderneath:
         assert transcripts.read("s").messages == ()
         path.write_bytes(content)
         assert len(transcripts.read("s").messages) == 3
+
+    def test_own_messages_are_not_read_again(self, tmp_path):
+        folder = ReadsCounted(tmp_path)
+        transcripts = FileTranscripts(folder)
+        assert texts(transcripts.read("s")) == []
+        before = folder.reads
+        for number in range(3):
+            parent = f"m{number - 1}" if number else None
+            transcripts.append("s", Message(f"m{number}", "user", f"number {number}", parent=parent))
+            assert texts(transcripts.read("s")) == [f"number {each}" for each in range(number + 1)]
+        assert folder.reads == before
 
     def test_many_sessions_are_read_right_however_few_are_kept_in_mind(self, tmp_path):
         transcripts = FileTranscripts(DiskFolder(tmp_path))

@@ -8,6 +8,7 @@ from pathlib import Path
 from webchat.fileutil.disk import FILE_MODE, FOLDER_MODE, DiskFolder
 from webchat.fileutil.folder import (
     LOCK_SUFFIX,
+    Appended,
     Folder,
     Locked,
     Log,
@@ -23,6 +24,7 @@ __all__ = [
     "FILE_MODE",
     "FOLDER_MODE",
     "LOCK_SUFFIX",
+    "Appended",
     "DiskFolder",
     "Folder",
     "Locked",

@@ -15,7 +15,7 @@ from io import FileIO
 from pathlib import Path
 
 from webchat.fileutil import flocks
-from webchat.fileutil.folder import LOCK_SUFFIX, Folder, Locked, Log, NoLocks, NotAFile, Release, Stamp
+from webchat.fileutil.folder import LOCK_SUFFIX, Appended, Folder, Locked, Log, NoLocks, NotAFile, Release, Stamp
 from webchat.observer import NOBODY, Observer, timed
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
@@ -68,7 +68,7 @@ class DiskFolder(Folder):
             found = os.stat(f"{self._location}/{name}", follow_symlinks=False)  # noqa: PTH116
         except FileNotFoundError:
             return None
-        return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
+        return _stamp(found)
 
     def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
         # Without Python's file objects: creating one takes longer than reading.
@@ -77,7 +77,7 @@ class DiskFolder(Folder):
         except FileNotFoundError:
             return None
         try:
-            return _read(fd, offset, there - offset if size is None else size)
+            return _read(fd, offset, there.size - offset if size is None else size)
         finally:
             os.close(fd)
 
@@ -87,7 +87,7 @@ class DiskFolder(Folder):
         except FileNotFoundError:
             return None
         try:
-            return _read(fd, 0, size), _read(fd, offset, there - offset)
+            return _read(fd, 0, size), _read(fd, offset, there.size - offset)
         finally:
             os.close(fd)
 
@@ -137,25 +137,27 @@ class DiskFolder(Folder):
                     os.replace(temporary, self.path / name)  # noqa: PTH105
                 unfinished.remove(temporary)
 
-    def append_line(self, name: str, line: bytes, *, sync: bool = True) -> int:
+    def append_line(self, name: str, line: bytes, *, sync: bool = True) -> Appended:
         with timed(self._observer, "append"):
             return self._append_line(name, line, sync)
 
-    def _append_line(self, name: str, line: bytes, sync: bool) -> int:
+    def _append_line(self, name: str, line: bytes, sync: bool) -> Appended:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
         try:
-            fd, end = self._open(name, flags)
+            fd, before = self._open(name, flags)
         except FileNotFoundError:
             self.make()
-            fd, end = self._open(name, flags)
+            fd, before = self._open(name, flags)
+        end = before.size
         try:
             torn = end > 0 and os.pread(fd, 1, end - 1) != b"\n"
-            size = _append(fd, end, (b"\n" if torn else b"") + line + b"\n", sync=sync)
+            _append(fd, end, (b"\n" if torn else b"") + line + b"\n", sync=sync)
+            after = _stamp(os.fstat(fd))
         finally:
             os.close(fd)
         if sync and end == 0:
             self.sync_names()
-        return size
+        return Appended(before, after)
 
     def begin(self, name: str, data: bytes) -> Log:
         with timed(self._observer, "replace"):
@@ -219,8 +221,8 @@ class DiskFolder(Folder):
         finally:
             os.close(fd)
 
-    def _open(self, name: str, flags: int) -> tuple[int, int]:
-        """A descriptor, and the file's size in bytes. Raises OSError."""
+    def _open(self, name: str, flags: int) -> tuple[int, Stamp]:
+        """A descriptor, and the file's state. Raises OSError."""
         self.require_no_link()
         # Non-blocking: otherwise opening a pipe would wait for its other end for ever.
         fd = os.open(f"{self._location}/{name}", flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, FILE_MODE)
@@ -232,7 +234,7 @@ class DiskFolder(Folder):
                 if stat.S_ISDIR(found.st_mode)
                 else NotAFile(name)
             )
-        return fd, found.st_size
+        return fd, _stamp(found)
 
     def make(self) -> None:
         """Create the folder and its parents, if they do not exist."""
@@ -254,6 +256,10 @@ class DiskFolder(Folder):
             os.fsync(fd)
         finally:
             os.close(fd)
+
+
+def _stamp(found: os.stat_result) -> Stamp:
+    return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
 
 
 def _read(fd: int, offset: int, size: int) -> bytes:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 LOCK_SUFFIX = ".lock"
 Release = Callable[[], None]
@@ -23,6 +23,13 @@ class Stamp:
 
     def __str__(self) -> str:
         return f"{self.size} {self.modified_ns} {self.identity}"
+
+
+class Appended(NamedTuple):
+    """The stamps of a file before and after a line was appended to it."""
+
+    before: Stamp
+    after: Stamp
 
 
 class Locked(OSError):
@@ -89,10 +96,10 @@ class Folder(Protocol):
         for name, data in files.items():
             self.replace(name, data)
 
-    def append_line(self, name: str, line: bytes, *, sync: bool = True) -> int:
+    def append_line(self, name: str, line: bytes, *, sync: bool = True) -> Appended:
         """Append `line` and a newline; first a newline if a crash has left an incomplete last line.
 
-        Returns the file's size. With `sync` the line is on the disk when this returns.
+        With `sync` the line is on the disk when this returns.
         """
 
     def begin(self, name: str, data: bytes) -> Log:

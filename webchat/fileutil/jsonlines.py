@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from webchat.fileutil import Folder, Stamp
+from webchat.fileutil import Appended, Folder, Stamp
 
 COMPARED = 200
 """Bytes at the beginning and the end of the part already read, by which a file is recognised."""
@@ -92,6 +92,21 @@ class LineReader:
         self.torn = False
         """Whether an incomplete record follows."""
 
+    def take_own(self, line: bytes, written: Appended) -> list[tuple[int, Record | None]]:
+        """The lines in `line`, which was just appended, without reading the file.
+
+        [] if somebody else has also written since the last reading, which the next one finds out.
+        """
+        data = line + b"\n"
+        all_is_read = self._looked and not self.torn
+        is_next = written.before == self._stamp if self._stamp else written.before.size == 0
+        if not (all_is_read and is_next and written.after.size == self.end + len(data)):
+            return []
+        start = self.end
+        self._advance(data)
+        self._stamp = written.after
+        return [(start + end, record) for end, record in parse(data)]
+
     def read_on(self) -> NewLines:
         """The new whole lines. Raises OSError."""
         stamp = self._folder.stamp(self._name)
@@ -103,12 +118,15 @@ class LineReader:
         # If the last line lacks its newline, the next writer adds it first: it counts as present.
         data = _ended(grown if grown is not None else self._folder.read(self._name) or b"")
         start, whole = self.end, data.rfind(b"\n") + 1
-        self.end += whole
         self.torn = bool(data[whole:].strip())
-        self._head = (self._head + data[:whole])[:COMPARED]
-        self._tail = (self._tail + data[:whole])[-COMPARED:]
+        self._advance(data[:whole])
         self._stamp, self._looked = stamp, True
         return NewLines(grown is None, [(start + end, record) for end, record in parse(data)])
+
+    def _advance(self, lines: bytes) -> None:
+        self.end += len(lines)
+        self._head = (self._head + lines)[:COMPARED]
+        self._tail = (self._tail + lines)[-COMPARED:]
 
     def _new_bytes(self, stamp: Stamp | None) -> bytes | None:
         """The appended bytes; None if the file was replaced. A new file may get the inode of the old one."""

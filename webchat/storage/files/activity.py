@@ -50,7 +50,11 @@ class Activity:
         try:
             if self.stamp() is None:
                 self.rewrite()
-            if self._folder.append_line(self._name, b"\n".join(lines), sync=False) > self._compact_above:
+            line = b"\n".join(lines)
+            written = self._folder.append_line(self._name, line, sync=False)
+            with self._guard:
+                self._take(self._reader.take_own(line, written))
+            if written.after.size > self._compact_above:
                 self.rewrite()
         except OSError:
             log.warning("the order of the sessions could not be recorded", exc_info=True)

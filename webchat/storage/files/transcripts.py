@@ -14,7 +14,7 @@ from typing import Any
 from webchat.chat.message import Message, amendment, extension
 from webchat.chat.times import time_of
 from webchat.chat.tree import Branch, Tree
-from webchat.fileutil import Folder, Stamp, jsonlines
+from webchat.fileutil import Appended, Folder, Stamp, jsonlines
 from webchat.limits import drop_oldest
 
 SUFFIX = ".jsonl"
@@ -47,6 +47,15 @@ class _Cached:
             tree.add(record, f"line-{end}")
         tree.torn = self.reader.torn
         self.tree = tree
+
+    def take_own(self, line: bytes, written: Appended) -> None:
+        """Take in a line that was just appended, unless somebody is reading, who takes it in."""
+        if self.lock.acquire(blocking=False):
+            try:
+                for end, record in self.reader.take_own(line, written):
+                    self.tree.add(record, f"line-{end}")
+            finally:
+                self.lock.release()
 
 
 class FileTranscripts:
@@ -139,7 +148,12 @@ class FileTranscripts:
                 self._folder.remove(name)
 
     def _append(self, session_id: str, *records: Mapping[str, Any]) -> None:
-        self._folder.append_line(_file(session_id), b"\n".join(map(jsonlines.dump, records)))
+        line = b"\n".join(map(jsonlines.dump, records))
+        written = self._folder.append_line(_file(session_id), line)
+        with self._guard:
+            cached = self._cached.get(session_id)
+        if cached:
+            cached.take_own(line, written)
 
     def last_written(self, but: Callable[[str], object] = lambda session_id: None) -> dict[str, str]:
         """When each transcript was last written, ISO 8601 in UTC, by session, if `but` returns None for it."""
