@@ -9,12 +9,13 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from io import FileIO
 from pathlib import Path
 
 from webchat.fileutil import flocks
+from webchat.fileutil.descriptors import append, read_at, stamp_of, start_writing, unlink, unlink_all
 from webchat.fileutil.folder import LOCK_SUFFIX, Appended, Folder, Locked, Log, NoLocks, NotAFile, Release, Stamp
 from webchat.observer import NOBODY, Observer, timed
 
@@ -68,7 +69,7 @@ class DiskFolder(Folder):
             found = os.stat(f"{self._location}/{name}", follow_symlinks=False)  # noqa: PTH116
         except FileNotFoundError:
             return None
-        return _stamp(found)
+        return stamp_of(found)
 
     def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
         # Without Python's file objects: creating one takes longer than reading.
@@ -77,7 +78,7 @@ class DiskFolder(Folder):
         except FileNotFoundError:
             return None
         try:
-            return _read(fd, offset, there.size - offset if size is None else size)
+            return read_at(fd, offset, there.size - offset if size is None else size)
         finally:
             os.close(fd)
 
@@ -87,7 +88,7 @@ class DiskFolder(Folder):
         except FileNotFoundError:
             return None
         try:
-            return _read(fd, 0, size), _read(fd, offset, there.size - offset)
+            return read_at(fd, 0, size), read_at(fd, offset, there.size - offset)
         finally:
             os.close(fd)
 
@@ -101,13 +102,13 @@ class DiskFolder(Folder):
         fd, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=self.path)  # 0600 from the start
         file = FileIO(fd, "r+b")
         try:
-            _append(fd, 0, data, sync=sync)
+            append(fd, 0, data, sync=sync)
             os.replace(temporary, self.path / name)  # noqa: PTH105
             if sync:
                 self.sync_names()
         except BaseException:
             file.close()
-            _unlink(temporary)
+            unlink(temporary)
             raise
         return file
 
@@ -122,14 +123,14 @@ class DiskFolder(Folder):
         """Start writing all files before waiting for the first: that takes little longer than one file."""
         unfinished: set[str] = set()
         with ExitStack() as stack:
-            stack.callback(_unlink_all, unfinished)
+            stack.callback(unlink_all, unfinished)
             begun = []
             for name, data in files.items():
                 fd, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=self.path)
                 unfinished.add(temporary)
                 stack.callback(os.close, fd)
-                _append(fd, 0, data)
-                _start_writing(fd)
+                append(fd, 0, data)
+                start_writing(fd)
                 begun.append((name, fd, temporary))
             for name, fd, temporary in begun:
                 with timed(self._observer, "replace"):
@@ -151,8 +152,8 @@ class DiskFolder(Folder):
         end = before.size
         try:
             torn = end > 0 and os.pread(fd, 1, end - 1) != b"\n"
-            _append(fd, end, (b"\n" if torn else b"") + line + b"\n", sync=sync)
-            after = _stamp(os.fstat(fd))
+            append(fd, end, (b"\n" if torn else b"") + line + b"\n", sync=sync)
+            after = stamp_of(os.fstat(fd))
         finally:
             os.close(fd)
         if sync and end == 0:
@@ -234,7 +235,7 @@ class DiskFolder(Folder):
                 if stat.S_ISDIR(found.st_mode)
                 else NotAFile(name)
             )
-        return fd, _stamp(found)
+        return fd, stamp_of(found)
 
     def make(self) -> None:
         """Create the folder and its parents, if they do not exist."""
@@ -258,59 +259,13 @@ class DiskFolder(Folder):
             os.close(fd)
 
 
-def _stamp(found: os.stat_result) -> Stamp:
-    return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
-
-
-def _read(fd: int, offset: int, size: int) -> bytes:
-    """The bytes of an open file from `offset` on, `size` at most. Raises OSError."""
-    parts, left = [], size
-    while left > 0 and (part := os.pread(fd, left, offset)):
-        parts.append(part)
-        offset += len(part)
-        left -= len(part)
-    return b"".join(parts)
-
-
-def _append(fd: int, end: int, data: bytes, *, sync: bool = False) -> int:
-    """Append `data`, all of it or nothing; returns the new size. Raises OSError."""
-    written = 0
-    try:
-        while written < len(data):  # a nearly full disk writes a part, and the next call raises the error
-            written += os.write(fd, data[written:])
-        if sync:
-            os.fsync(fd)
-    except OSError:
-        with suppress(OSError):
-            os.ftruncate(fd, end)
-        raise
-    return end + written
-
-
-def _start_writing(fd: int) -> None:
-    """Make the system start writing its cache; some systems cannot be asked for that, and do not need it."""
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def _unlink(path: str) -> None:
-    """Remove a temporary file, if it is still there."""
-    with suppress(OSError):
-        os.unlink(path)  # noqa: PTH108
-
-
-def _unlink_all(paths: Iterable[str]) -> None:
-    for path in paths:
-        _unlink(path)
-
-
 class _DiskLog:
     def __init__(self, file: FileIO, size: int, observer: Observer) -> None:
         self._file, self._size, self._observer = file, size, observer
 
     def append_line(self, line: bytes) -> None:
         with timed(self._observer, "reply"):
-            self._size = _append(self._file.fileno(), self._size, line + b"\n")
+            self._size = append(self._file.fileno(), self._size, line + b"\n")
 
     def close(self) -> None:
         self._file.close()
