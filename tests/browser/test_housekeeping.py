@@ -191,8 +191,21 @@ def test_a_deletion_is_undone(chat):
     expect(chat.page.locator(".welcome")).to_be_visible()
     chat.page.get_by_role("button", name="Undo").click()
     expect(chat.page.locator(".undo")).to_have_count(0)
+    expect(chat.badge).to_contain_text("plums")
+    expect(chat.answer).to_contain_text("plums")
+    expect(chat.field).to_be_focused()
+    assert "/sessions/" in chat.page.url
     chat.open_sessions()
     expect(chat.rows).to_have_count(3)
+
+
+def test_who_has_gone_on_elsewhere_stays_there_when_a_deletion_is_undone(chat):
+    managed(chat, "plums").get_by_role("menuitem", name="Delete").click()
+    chat.rows.filter(has_text="pears").click()
+    expect(chat.badge).to_contain_text("pears")
+    chat.page.get_by_role("button", name="Undo").click()
+    expect(chat.page.locator(".undo")).to_have_count(0)
+    expect(chat.badge).to_contain_text("pears")
 
 
 def test_a_deletion_is_shown_although_another_rows_menu_has_been_opened_meanwhile(chat):

@@ -135,6 +135,8 @@ def _do(action: str, session_ids: Collection[str]) -> AnyResponse:
     body |= {"gone": gone} if gone else {}
     if action == "delete":
         return script_answer(body) or after_deletion(session_ids, deleted_at)
+    if action == "restore":
+        return script_answer(body) or _restored(fields.optional("left"))
     return script_answer(body) or _done(show="trash" if action == "purge" else None)
 
 
@@ -169,12 +171,22 @@ def _done(gone: Collection[str] = (), deleted_at: str | None = None, show: str |
     if not is_htmx():
         return redirect(link("sessions", show=show, deleted=deleted_at), code=303)
     undo = undo_context(deleted_at) if deleted_at else {}
-    parts = [session_list.list_partial(), partial("undo", "innerHTML", _undo(undo))]
-    left = page_address() in {urlsplit(session_link(session_id)).path for session_id in gone}
-    if left:  # the requesting page showed a session that is gone now
+    # The requesting page may show a session that is gone now.
+    left = next((session_id for session_id in gone if page_address() == urlsplit(session_link(session_id)).path), None)
+    parts = [session_list.list_partial(), partial("undo", "innerHTML", _undo(undo, left))]
+    if left:
         parts.append(pieces.welcome_partials())
     return fragments(*parts, push=link("index") if left else None)
 
 
-def _undo(undo: dict[str, Any]) -> str:
-    return render_template("webchat/_undo.html", **undo) if undo else ""
+def _restored(left: str | None) -> AnyResponse:
+    """The list, and the session that the page showed before it was deleted, if the page still shows the welcome."""
+    if not left or not is_htmx() or page_address() != urlsplit(link("index")).path:
+        return _done()
+    parts = [session_list.list_partial(), partial("undo", "innerHTML", "")]
+    shown = pieces.session_partials(manager().get_session(left, owner()))
+    return fragments(*parts, shown, push=session_link(left))
+
+
+def _undo(undo: dict[str, Any], left: str | None) -> str:
+    return render_template("webchat/_undo.html", **undo, left=left) if undo else ""

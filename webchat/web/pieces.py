@@ -46,7 +46,12 @@ def welcome_partials(ended: str = "", *, unsent: bool = False) -> Markup:
 
 def kept_partials(session: WebChatSession) -> Markup:
     """A session in place of the temporary chat from which it was kept."""
-    chat = chat_part(session, f"Kept as session {session.short_id}", note_above=True)
+    return session_partials(session, f"Kept as session {session.short_id}")
+
+
+def session_partials(session: WebChatSession, note: str = "") -> Markup:
+    """A session in place of the chat or the welcome that the page shows, with badge and title."""
+    chat = chat_part(session, note, note_above=True)
     return partial("chatArea", "outerHTML", chat) + shell_partials(session)
 
 
