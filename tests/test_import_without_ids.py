@@ -265,3 +265,18 @@ def test_what_has_grown_in_the_same_file_is_compared_as_it_is_now(manager, bring
     talks = [(*HELLO, "Sure?", "No."), (*HELLO, *MORE), (*HELLO, *MORE, "More?", "No."), (*HELLO, "Sure?", "Yes.")]
     report = bring_in(in_zip(*(in_list(*texts) for texts in talks)))
     assert (len(report.grown), len(report.imported)) == (2, 2)
+
+
+def test_a_message_with_very_many_pictures_is_compared_quickly(manager, bring_in):
+    """If each line were searched for in the whole message, it would take minutes."""
+    files = [{"type": "image", "name": f"{number}.png"} for number in range(100_000)]
+
+    def export(text):
+        asked = {"role": "user", "content": text, "files": files}
+        return json.dumps(
+            [{"id": "w", "chat": {"messages": [asked, {"role": "assistant", "content": "Hi!"}]}}]
+        ).encode()
+
+    (session_id,) = bring_in(export("See")).imported
+    assert bring_in(export("Look")).grown == [session_id]
+    assert len(manager.conversation(session_id).messages[0].siblings) == 2

@@ -47,8 +47,9 @@ def _pictures(message: Message) -> set[str]:
 
 
 def _words(text: str, lines: Collection[str]) -> str:
-    for line in lines:
-        text = text.replace(line, "")
+    if lines:  # each of these is a paragraph; there may be very many
+        left_out = {part.strip() for line in lines for part in line.splitlines()}
+        text = "\n".join(line for line in text.splitlines() if line.strip() not in left_out)
     return " ".join(text.split())
 
 
