@@ -49,7 +49,7 @@ class Conversation:
     """A session's messages, the last of which may be a reply in flight or one left by a dead process.
 
     program: the name of another program that wrote it; such a conversation is read-only. remark: a notice for the
-    reader. forked: the first message that the branch shown before had not, if any.
+    reader. forked: see `Branch`.
     """
 
     messages: Messages = field(default_factory=Messages)
@@ -59,7 +59,7 @@ class Conversation:
     newer: bool = False
     program: str = ""
     remark: str = ""
-    forked: str = ""
+    forked: str = field(default="", compare=False)
 
     @property
     def last(self) -> Message | None:

@@ -18,8 +18,8 @@ class Branch:
     """The shown messages, oldest first; `revision` is the number of records in the transcript.
 
     damaged: a part of the file could not be read. torn: after the last line there is an incomplete record, which may
-    still be in writing. newer: a later version has written it. forked: the first message that the branch shown before
-    had not; "" if there was none.
+    still be in writing. newer: a later version has written it. forked: the first message that the branch read before
+    had not, "" if there was none: a hint for pages that show that branch.
     """
 
     messages: Messages = field(default_factory=Messages)
@@ -27,7 +27,7 @@ class Branch:
     damaged: bool = False
     newer: bool = False
     torn: bool = False
-    forked: str = ""
+    forked: str = field(default="", compare=False)
 
     @property
     def leaf(self) -> Message | None:
@@ -51,7 +51,7 @@ class Tree:
     outdated: int | None = None
     """The index from which `shown` is out of date; None if it is up to date."""
     forked: str = ""
-    """The first message of `shown` that the branch shown before had not."""
+    """See `Branch`."""
 
     def add(self, record: Mapping[str, Any] | None, name: str = "") -> None:
         """Add the next record, None if it cannot be read. `name` is the id for a message without one."""
