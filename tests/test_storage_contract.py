@@ -389,9 +389,12 @@ class TestReplies:
     def test_requests_reach_the_writer_in_order_and_go_with_the_reply(self, storage):
         log = storage.replies.begin("s", HEADER)
         assert storage.replies.requests("s") == []
+        storage.replies.request("other", {"stop": True})
         storage.replies.request("s", {"permission": "p", "option": "a"})
         storage.replies.request("s", {"stop": True})
         assert storage.replies.requests("s") == [{"permission": "p", "option": "a"}, {"stop": True}]
+        assert "s" in storage.replies.asked(["s", "t"])
+        assert "other" not in storage.replies.asked(["s", "t"])
         log.discard()
         storage.replies.request("s", {"stop": True})
         storage.replies.begin("s", HEADER)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from webchat import threads
 from webchat.errors import LeaseLost
@@ -43,10 +43,11 @@ class Tending:
         tended, pause = time.monotonic(), LOOK_INTERVAL
         while not self._stopping.wait(pause):
             is_time = time.monotonic() - tended >= POLL_INTERVAL
-            runs = list(self._runs.items())
-            for session_id, run in runs:
+            runs = dict(self._runs)
+            asked = self._asked(runs) if is_time else ()
+            for session_id, run in runs.items():
                 run.recorder.pace.is_one_of_few = len(runs) <= FEW or self._replies.shares_writes
-                self._look_after(session_id, run, is_time)
+                self._look_after(session_id, run, is_time, session_id in asked)
             if is_time:
                 tended = time.monotonic()
             due = [run.recorder.due_in() for run in list(self._runs.values())]
@@ -56,12 +57,20 @@ class Tending:
                     self._running = False
                     return
 
-    def _look_after(self, session_id: str, run: ReplyRunner, is_time: bool) -> None:
+    def _asked(self, session_ids: Collection[str]) -> Collection[str]:
+        """Those of the sessions that may have requests. If that cannot be found out, all."""
+        try:
+            return self._replies.asked(session_ids)
+        except OSError:
+            return session_ids
+
+    def _look_after(self, session_id: str, run: ReplyRunner, is_time: bool, is_asked: bool) -> None:
         try:
             if not is_time:
                 run.recorder.flush_if_due()
                 return
-            run.heed(self._replies.requests(session_id))
+            if is_asked:
+                run.heed(self._replies.requests(session_id))
             run.tend(self._longest_answer)
         except LeaseLost:
             run.lose()

@@ -19,7 +19,7 @@ from webchat.storage.files.names import SessionNames
 from webchat.storage.files.transcripts import FileTranscripts, messages_in
 
 log = logging.getLogger(__name__)
-SUFFIX = ".reply"
+SUFFIX, REQUESTS = ".reply", ".requests"
 LOGS = "replies"
 """The logs' folder, below that of the transcripts, whose modification time then changes for transcripts only."""
 
@@ -57,7 +57,7 @@ class FileReplyLogs:
         self._guard = threading.Lock()
         """Guards the table of views; no file is read while it is held."""
         self._views: dict[str, _Read] = {}
-        self._names = SessionNames(self.logs, SUFFIX)
+        self._names, self._asked = SessionNames(self.logs, SUFFIX), SessionNames(self.logs, REQUESTS)
         self.begun: set[str] = set()
         """The sessions whose logs this process writes."""
 
@@ -94,6 +94,10 @@ class FileReplyLogs:
         name = _request_file(session_id)
         data = self.logs.read(name) if self.logs.stamp(name) is not None else None
         return [record for _, record in jsonlines.parse(data or b"") if record is not None]
+
+    def asked(self, session_ids: Collection[str]) -> Collection[str]:
+        """Reads only the names in the folder, and only if they have changed."""
+        return {*self._asked.read()}.intersection(session_ids)
 
     def settle(self, session_id: str, unsaved: ReplyView | None = None) -> None:
         """A log with lines that cannot be parsed is first copied to `<name>.corrupt-<time>`."""
@@ -190,4 +194,4 @@ def _file(session_id: str) -> str:
 
 
 def _request_file(session_id: str) -> str:
-    return f"{session_id}.requests"
+    return session_id + REQUESTS

@@ -140,6 +140,9 @@ class MemoryReplyLogs:
     def requests(self, session_id: str) -> Sequence[Mapping[str, Any]]:
         return list(self._requests.get(session_id, ()))
 
+    def asked(self, session_ids: Collection[str]) -> Collection[str]:
+        return [session_id for session_id in session_ids if session_id in self._requests]
+
     def settle(self, session_id: str, unsaved: ReplyView | None = None) -> None:
         view, branch = self._views.get(session_id), self._transcripts.read(session_id)
         left = left_behind(view, unsaved, branch.messages)

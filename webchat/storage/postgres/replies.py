@@ -140,6 +140,10 @@ class PostgresReplyLogs:
         self.was_asked(session_id)
         self._requested(session_id)
 
+    def asked(self, session_ids: Collection[str]) -> Collection[str]:
+        """All of them: `requests` knows when to read."""
+        return session_ids
+
     def requests(self, session_id: str) -> Sequence[Mapping[str, Any]]:
         """For a session written here, the database is read only if there may be new requests, or at intervals."""
         asked = self._asked.get(session_id)

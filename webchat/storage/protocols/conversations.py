@@ -93,6 +93,9 @@ class ReplyLogs(Protocol):
     def requests(self, session_id: str) -> Sequence[Mapping[str, Any]]:
         """The requests since the reply began, in order."""
 
+    def asked(self, session_ids: Collection[str]) -> Collection[str]:
+        """Those of these sessions, or more of them, that have requests: cheap, to be called often."""
+
     def settle(self, session_id: str, unsaved: ReplyView | None = None) -> None:
         """Move what a dead writer has left into the transcript, once. The caller holds the lease.
 

@@ -94,6 +94,10 @@ class RoutedReplyLogs:
     def requests(self, session_id: str) -> Sequence[Mapping[str, Any]]:
         return self._of(session_id).requests(session_id)
 
+    def asked(self, session_ids: Collection[str]) -> Collection[str]:
+        temporary, others = self.engines.split(session_ids)
+        return [*temporary, *self.engines.main.replies.asked(others)]
+
     def settle(self, session_id: str, unsaved: ReplyView | None = None) -> None:
         self._of(session_id).settle(session_id, unsaved)
 
