@@ -232,6 +232,7 @@ class TestPicturesOfQueuedMessages:
 
 SERVER = {"backend": "openai", "base_url": "https://models.example.org/v1", "model": "large", "title_model": "small"}
 BESIDE = {"system_prompt": "Réponds en français.", "temperature": 0.5, "titles": False, "theme": "dark"}
+MISSING = "--settings", "missing"
 KEY, HEADERS = "sk-0123456789abcdef", "X-Provider: openai\nX-Key: fedcba9876543210"
 
 
@@ -257,7 +258,7 @@ class TestSavedSettings:
 
     def test_they_move_there_and_back_without_keys(self, here, base, back, saved):
         out = here.exported()
-        told = base.imports(out)
+        told = base.imports(out, *MISSING)
         assert "; settings: backend, model, base_url (https://models.example.org/v1), system_prompt," in told.stdout
         assert told.stderr.endswith(
             "Keys and passwords are not exported. Set them again where the servers are started: "
@@ -265,12 +266,18 @@ class TestSavedSettings:
         )
         assert self.settings(base) == saved
         there = base.exported()
-        assert "settings: backend" in back.imports(there).stdout
+        assert "settings: backend" in back.imports(there, *MISSING).stdout
         assert self.settings(back) == saved
         first, second, third = (members(data)["settings.json"] for data in (out, there, back.exported()))
         assert second == third
         assert json.loads(first) == {**json.loads(second), "left_out": {"api_key": "", "header": "X-Provider, X-Key"}}
-        assert base.imports(out).stdout.rstrip().endswith("0 unsent messages"), "nothing is new"
+        assert base.imports(out, *MISSING).stdout.rstrip().endswith("0 unsent messages"), "nothing is new"
+
+    def test_they_are_only_imported_if_asked_for(self, here, base, saved, furnished):
+        told = base.imports(here.exported())
+        assert "2 imported" in told.stdout
+        assert "“--settings missing” imports those that are not set here." in told.stderr
+        assert self.settings(base) == {}
 
     def test_no_secret_is_in_the_export(self, here, saved):
         self.save(here, base_url="https://ada:hunter2@models.example.org/v1?api-key=0123456789", api_key_for=None)
@@ -285,7 +292,7 @@ class TestSavedSettings:
 
     def test_what_is_set_here_stays_unless_it_is_to_be_replaced(self, here, base, saved):
         self.save(base, theme="light", model="mine")
-        told = base.imports(here.exported())
+        told = base.imports(here.exported(), *MISSING)
         kept = {**BESIDE, "theme": "light", "model": "mine"}
         assert self.settings(base) == kept, "a model belongs to its server"
         assert "Kept as they are here: backend, model, base_url, title_model, theme." in told.stderr
@@ -299,13 +306,13 @@ class TestSavedSettings:
     @pytest.mark.parametrize("variable", ["WEBCHAT_API_KEY", "WEBCHAT_BASE_URL"])
     def test_a_key_in_a_variable_is_not_given_another_address(self, here, base, saved, monkeypatch, variable):
         monkeypatch.setenv(variable, "https://own.example.org/v1")
-        base.imports(here.exported())
+        base.imports(here.exported(), *MISSING)
         assert self.settings(base) == BESIDE
 
     @pytest.mark.parametrize("note", [{}, {"api_key_for": "https://own.example.org/v1"}])
     def test_a_saved_key_is_never_given_another_address(self, here, back, saved, note):
         self.save(back, base_url="https://own.example.org/v1", api_key=KEY, **note)
-        back.imports(here.exported())
+        back.imports(here.exported(), *MISSING)
         assert self.settings(back)["base_url"] == "https://own.example.org/v1"
         back.imports(here.exported(), "--settings", "all")
         assert self.settings(back) == saved
@@ -336,19 +343,19 @@ class TestSavedSettings:
     )
     def test_a_file_sets_nothing_that_it_may_not(self, here, base, settings, left):
         out = with_settings(here.exported(), {"format": 1, "settings": settings, "left_out": {}})
-        base.imports(out)
+        base.imports(out, *MISSING)
         assert self.settings(base) == left
 
     @pytest.mark.parametrize(("found", "code"), [({"format": 2, "settings": {"theme": "dark"}}, 1), ({}, 0), ([], 0)])
     def test_what_is_not_understood_is_left_out(self, here, base, found, code):
-        base.imports(with_settings(here.exported(), found), code=code)
+        base.imports(with_settings(here.exported(), found), *MISSING, code=code)
         assert self.settings(base) == {}
 
     def test_damaged_ones_are_neither_exported_nor_replaced(self, here, base, saved):
         out = here.exported()
         with closing(storage_at(base.place)) as storage, storage.documents.changing(SETTINGS) as draft:
             draft.data = b'{"theme": "dark"'
-        told = base.imports(out, code=1)
+        told = base.imports(out, *MISSING, code=1)
         assert "No settings were imported: those here are damaged." in told.stderr
         told = webchat("export", "--format", "zip", *base.options, code=1)
         assert "Some of the saved settings cannot be read" in told.stderr
@@ -361,7 +368,7 @@ class TestSavedSettings:
         for export in (["people", "export", "ada", "-o", "-"], ["export", "--format", "zip", "--owner", "ada"]):
             out = webchat(*export, *here.options).stdout_bytes
             assert "settings.json" not in zipfile.ZipFile(io.BytesIO(out)).namelist()
-        told = base.imports(here.exported(), "--owner", "ada", code=1)
+        told = base.imports(here.exported(), "--owner", "ada", *MISSING, code=1)
         assert "The saved settings in it were not imported" in told.stderr
         base.imports(here.exported(), "--owner", "ada", "--settings", "none")
         assert self.settings(base) == {}
@@ -379,7 +386,7 @@ class TestSavedSettings:
         app = create_app({"WEBCHAT_DATABASE": base.place, "AMPLIFIER_HOME": "/nowhere", "TESTING": True})
         with closing(app.extensions["webchat"]):
             assert 'data-theme="system"' in app.test_client().get("/").text
-            base.imports(here.exported())
+            base.imports(here.exported(), *MISSING)
             until(lambda: 'data-theme="dark"' in app.test_client().get("/").text)
 
 

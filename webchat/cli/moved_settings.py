@@ -23,6 +23,7 @@ NAMED = {"api_key": "the key", "header": "the headers", "base_url": "the address
 LONGEST, SHOWN = 1_000_000, 200
 """Characters of a setting's value, and of what is said about a secret."""
 DAMAGED = "No settings were imported: those here are damaged. Run “webchat doctor”, then import the file again."
+LEFT = "It also has settings, which were not imported: “--settings missing” imports those that are not set here."
 Saved = Mapping[str, Any]
 
 
@@ -53,11 +54,13 @@ class SettingsIntake:
     def __init__(self, documents: Documents, which: Which, environ: Mapping[str, str]) -> None:
         """`environ` has the settings that are set here by variables."""
         self._documents, self._which, self._environ = documents, which, environ
-        self._taken = Taken()
+        self._taken, self._are_left = Taken(), False
 
     def __call__(self, found: Mapping[str, Any]) -> str:
         """Import the settings in an export; returns why they cannot be imported, or "". Raises StorageError."""
-        if self._which != "none":
+        if self._which == "none":
+            self._are_left = bool(table(found.get("settings")))
+        else:
             self._taken = bring_in(self._documents, found, self._environ, replace=self._which == "all")
         return self._taken.problem
 
@@ -71,8 +74,8 @@ class SettingsIntake:
 
     def notes(self) -> list[str]:
         """What the person should know or do, a sentence each; forgets the file."""
-        taken, self._taken = self._taken, Taken()
-        notes = []
+        taken, notes = self._taken, [LEFT] if self._are_left else []
+        self._taken, self._are_left = Taken(), False
         if taken.kept:
             notes.append(f"Kept as they are here: {', '.join(taken.kept)}. “--settings all” replaces them.")
         if taken.enter:

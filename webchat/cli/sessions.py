@@ -139,7 +139,7 @@ def _or_standard_input(_: click.Context, parameter: click.Parameter, files: tupl
 @click.option(
     "--settings",
     type=click.Choice(["missing", "all", "none"]),
-    default="missing",
+    default="none",
     show_default=True,
     help="Which saved settings of a whole chat's export to import: those that are not set here, all of them, or none.",
 )
