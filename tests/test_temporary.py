@@ -36,6 +36,14 @@ def post(client, path: str, **fields):
 # Never written
 
 
+def test_the_page_says_that_chosen_temporary_chats_are_deleted_for_good(client, manager, temporary):
+    said = "Temporary chats are deleted for good."
+    assert said in client.get("/sessions").text
+    manager.end_session(temporary)
+    manager.send_message("hello", manager.create_session().session_id)
+    assert said not in client.get("/sessions").text
+
+
 def test_nothing_of_a_whole_conversation_is_written(client, manager, backend, home, caplog):
     ordinary = manager.create_session().session_id
     manager.send_message("an ordinary message", ordinary)
