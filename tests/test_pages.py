@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import re
 import threading
 from collections.abc import Sequence
@@ -892,6 +894,14 @@ def test_what_nobody_foresaw_is_a_page_with_a_reference(client, page, backend, c
     assert re.search(r"reference ([0-9a-f]{8})", shown.problem)[1] in caplog.text
     assert shown.field == "hello"
     assert "secret" not in answer.text
+
+
+def test_a_persons_mistake_is_no_warning_in_the_log(client, page, caplog):
+    file = io.BytesIO(bytes(range(128, 256))), "a.bin"
+    answer = client.post("/messages", data={"message": "see", "file": file}, content_type="multipart/form-data")
+    assert answer.status_code == 422
+    assert "a.bin is neither" in page(answer).problem
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_a_message_that_is_too_large_is_told_so(client, page):

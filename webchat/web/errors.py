@@ -130,7 +130,8 @@ def handle(error: Exception) -> Response:
 
 def _response_parts(error: Exception) -> tuple[str, int, list[tuple[str, str]]]:
     if isinstance(error, WebChatError):
-        if error.__cause__:
+        status = STATUS.get(type(error), 500)
+        if error.__cause__ and status >= 500:
             is_ordinary = isinstance(error.__cause__, MemoryFull)
             log.warning("%s %s: %s", request.method, request.path, error, exc_info=None if is_ordinary else error)
         wait = getattr(error, "wait", None) or RETRY_AFTER.get(type(error))
@@ -139,7 +140,7 @@ def _response_parts(error: Exception) -> tuple[str, int, list[tuple[str, str]]]:
             headers.append(("WWW-Authenticate", "Bearer"))
         if isinstance(error, StorageError) and error.is_away:
             return str(error), 503, [("Retry-After", "5")]
-        return str(error), STATUS.get(type(error), 500), headers
+        return str(error), status, headers
     if isinstance(error, OSError) and error.errno in NO_DESCRIPTORS:
         log.warning("%s %s: no descriptor left", request.method, request.path, exc_info=error)
         return "The server has too many files open. Try again in a few seconds.", 503, [("Retry-After", "5")]
