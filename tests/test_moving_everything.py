@@ -23,7 +23,7 @@ from webchat.errors import NoRoom
 from webchat.limits import Limits
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
-from webchat.people.moving import NO_SETTINGS, Mover
+from webchat.people.moving import Mover
 from webchat.replies.submission import checked_submission
 from webchat.storage import storage_at
 from webchat.storage.protocols.documents import SETTINGS
@@ -276,7 +276,7 @@ class TestSavedSettings:
     def test_they_are_only_imported_if_asked_for(self, here, base, saved, furnished):
         told = base.imports(here.exported())
         assert "2 imported" in told.stdout
-        assert "“--settings missing” imports those that are not set here." in told.stderr
+        assert "“webchat import --settings missing” without --owner does that." in told.stderr
         assert self.settings(base) == {}
 
     def test_no_secret_is_in_the_export(self, here, saved):
@@ -288,7 +288,15 @@ class TestSavedSettings:
         for secret in (KEY, "fedcba", "hunter2", "0123456789"):
             assert secret not in text
         assert "base_url" not in settings["settings"]
-        assert settings["left_out"]["base_url"] == "https://ada:…@models.example.org/v1?api-key=…"
+        assert settings["left_out"]["base_url"] == "https://ada:…@models.example.org/v1?…"
+
+    @pytest.mark.parametrize("more", ["?k=0123456789abcdef", "?access=0123456789abcdef", "#0123456789abcdef"])
+    def test_no_key_is_in_an_exported_address_whatever_its_name(self, here, base, more):
+        self.save(here, base_url=f"https://models.example.org/v1{more}", model="large")
+        out = here.exported()
+        assert b"0123456789" not in zipfile.ZipFile(io.BytesIO(out)).read("settings.json")
+        assert "https://models.example.org/v1?…" in base.imports(out, *MISSING).stderr
+        assert self.settings(base) == {"model": "large"}
 
     def test_what_is_set_here_stays_unless_it_is_to_be_replaced(self, here, base, saved):
         self.save(base, theme="light", model="mine")
@@ -308,6 +316,14 @@ class TestSavedSettings:
         monkeypatch.setenv(variable, "https://own.example.org/v1")
         base.imports(here.exported(), *MISSING)
         assert self.settings(base) == BESIDE
+
+    def test_a_key_in_a_variable_is_not_given_another_address_even_if_all_is_replaced(
+        self, here, base, saved, monkeypatch
+    ):
+        monkeypatch.setenv("WEBCHAT_API_KEY", KEY)
+        told = base.imports(here.exported(), "--settings", "all")
+        assert self.settings(base) == BESIDE
+        assert "A key or header in a variable would be sent to the other address." in told.stderr
 
     @pytest.mark.parametrize("note", [{}, {"api_key_for": "https://own.example.org/v1"}])
     def test_a_saved_key_is_never_given_another_address(self, here, back, saved, note):
@@ -369,7 +385,7 @@ class TestSavedSettings:
             out = webchat(*export, *here.options).stdout_bytes
             assert "settings.json" not in zipfile.ZipFile(io.BytesIO(out)).namelist()
         told = base.imports(here.exported(), "--owner", "ada", *MISSING, code=1)
-        assert "The saved settings in it were not imported" in told.stderr
+        assert "Its settings were not imported" in told.stderr
         base.imports(here.exported(), "--owner", "ada", "--settings", "none")
         assert self.settings(base) == {}
 
@@ -378,7 +394,9 @@ class TestSavedSettings:
         told = app.test_client().post("/sessions/import", data=here.exported(), headers={"Accept": "application/json"})
         app.extensions["webchat"].close()
         assert (len(told.json["imported"]), told.json["waiting"]) == (2, 2)
-        assert told.json["problems"] == [NO_SETTINGS]
+        assert told.json["problems"] == [
+            "Its settings were not imported: “webchat import --settings missing” without --owner does that."
+        ]
         assert self.settings(back) == {}
 
     def test_a_running_server_follows(self, here, base):

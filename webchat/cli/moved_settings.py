@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from webchat.backends.openai.endpoint import HIDDEN, without_password
 from webchat.chat.plain import one_line
 from webchat.config import BELONGS_TO
 from webchat.errors import storing
+from webchat.people.moving import NO_SETTINGS
 from webchat.storage.protocols import Documents
 
 FORMAT = 1
@@ -20,10 +22,14 @@ WHO = ("backend", "base_url", "model", "title_model")
 Which = Literal["missing", "all", "none"]
 """Which settings to import: only those that are not set here, all, or none."""
 NAMED = {"api_key": "the key", "header": "the headers", "base_url": "the address"}
+_QUERY = re.compile(r"[?#].*", re.DOTALL)
 LONGEST, SHOWN = 1_000_000, 200
 """Characters of a setting's value, and of what is said about a secret."""
 DAMAGED = "No settings were imported: those here are damaged. Run “webchat doctor”, then import the file again."
-LEFT = "It also has settings, which were not imported: “--settings missing” imports those that are not set here."
+KEPT_WITH = {
+    "missing": "“--settings all” replaces them.",
+    "all": "A key or header in a variable would be sent to the other address.",
+}
 Saved = Mapping[str, Any]
 
 
@@ -36,7 +42,7 @@ def exported(documents: Documents) -> tuple[dict[str, object], bool]:
     with storing("The settings could not be read"):
         saved, is_whole = config.saved_now(documents)
     settings, sources = config.resolve({}, {}, saved)
-    shown = without_password(settings.base_url)
+    shown = _QUERY.sub("?…", without_password(settings.base_url))
     secret = {"api_key": "", "header": ", ".join(name for name, _ in settings.header)}
     secret |= {} if _is_open(settings.base_url) else {"base_url": shown}
     found = [setting.name for setting in config.SETTINGS if sources[setting.name] == "file"]
@@ -74,10 +80,10 @@ class SettingsIntake:
 
     def notes(self) -> list[str]:
         """What the person should know or do, a sentence each; forgets the file."""
-        taken, notes = self._taken, [LEFT] if self._are_left else []
+        taken, notes = self._taken, [NO_SETTINGS] if self._are_left else []
         self._taken, self._are_left = Taken(), False
         if taken.kept:
-            notes.append(f"Kept as they are here: {', '.join(taken.kept)}. “--settings all” replaces them.")
+            notes.append(f"Kept as they are here: {', '.join(taken.kept)}. {KEPT_WITH[self._which]}")
         if taken.enter:
             where = "on the settings page" if self._documents.are_private else "where the servers are started"
             wanted = (
@@ -111,8 +117,10 @@ def bring_in(documents: Documents, found: Mapping[str, Any], environ: Mapping[st
         here, is_whole = config.saved_now(documents)
         if not is_whole:
             return Taken(problem=DAMAGED)
-        is_set = {*here, *(setting.name for setting in config.SETTINGS if environ.get(setting.key))}
-        changes = _changes(theirs, left_out, here, set() if replace else is_set)
+        by_variables = {setting.name for setting in config.SETTINGS if environ.get(setting.key)}
+        # Even if all are to be replaced: a key in a variable would be sent to the imported address.
+        fixed = by_variables & {*BELONGS_TO} if replace else {*here, *by_variables}
+        changes = _changes(theirs, left_out, here, fixed)
         if changes:
             config.save(documents, changes)
     after = {name: value for name, value in {**here, **changes}.items() if value is not None}
@@ -154,6 +162,7 @@ def _missing(left_out: Saved, after: Saved, environ: Mapping[str, str]) -> dict[
 
 
 def _is_open(base_url: object) -> bool:
-    """Whether this address has neither a password nor a key, nor takes the place of one."""
+    """Whether this address has no password and no query, which may be a key, and does not take the place of one."""
     shown = without_password(text(base_url))
-    return bool(shown) and config.is_same_address(shown, text(base_url)) and HIDDEN not in shown
+    is_whole = config.is_same_address(shown, text(base_url)) and not _QUERY.search(shown)
+    return bool(shown) and is_whole and HIDDEN not in shown

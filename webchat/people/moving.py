@@ -35,7 +35,7 @@ MEMORIES, DELETED, SETTINGS = "memories.json", "deleted.json", "settings.json"
 has SETTINGS."""
 TakeSettings = Callable[[Mapping[str, Any]], str]
 """Imports what is in SETTINGS; returns why that cannot be, or ""."""
-NO_SETTINGS = "The saved settings in it were not imported: “webchat import” without --owner does that."
+NO_SETTINGS = "Its settings were not imported: “webchat import --settings missing” without --owner does that."
 
 
 class Mover:
