@@ -23,7 +23,9 @@ from webchat.errors import NoRoom
 from webchat.limits import Limits
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
+from webchat.people.disabled import DisabledPeople
 from webchat.people.moving import Mover
+from webchat.people.register import People
 from webchat.replies.submission import checked_submission
 from webchat.storage import storage_at
 from webchat.storage.protocols.documents import SETTINGS
@@ -155,6 +157,41 @@ def test_a_message_that_waits_in_the_trash_is_there_when_its_session_is_restored
         manager.housekeeping.restore([session_id])
         assert [item.text for item in manager.queue.returned(session_id)] == ["and this?"]
         assert manager.queue.files_of(session_id, ["k1"]) == [("0.png", RED)]
+
+
+class Watched(io.BytesIO):
+    """A file that an export is written to; `begin` is called when its member of that name begins."""
+
+    def __init__(self, name, begin):
+        super().__init__()
+        self.name, self.begin = name.encode(), begin
+
+    def write(self, data):
+        if bytes(data).startswith(b"PK\3\4") and bytes(data)[30:].startswith(self.name):
+            self.begin()
+        return super().write(data)
+
+
+@pytest.mark.parametrize("name", ["waiting.jsonl", "sessions.jsonl", "trash.jsonl"])
+def test_a_message_that_is_sent_during_an_export_is_in_it_once(here, back, name):
+    with here.manager() as manager:
+        session_id = manager.create_session().session_id
+        manager.send_message("hello", session_id)
+        queue(manager, session_id, "k1", "and this?")
+
+        def send():
+            with manager.storage.queue.changing(session_id) as items:
+                items.clear()
+            manager.post_message(session_id, "and this?", key="k1").wait(10)
+
+        file = Watched(name, send)
+        people = People(manager, MemoryStore(manager.storage.documents), DisabledPeople(manager.storage.documents))
+        assert people.export(None, file) == []
+        assert manager.queue.returned(session_id) == ()
+    back.imports(file.getvalue())
+    with back.manager() as manager:
+        sent = [message.content for message in manager.storage.transcripts.messages(session_id)]
+        assert [*sent, *(item.text for item in manager.queue.returned(session_id))].count("and this?") == 1
 
 
 def with_member(data: bytes, name: str, change) -> bytes:

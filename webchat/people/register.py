@@ -108,8 +108,9 @@ class People:
 
         None is the person of a chat without sign-in, whose export may have the chat's saved `settings`, too.
 
-        It has `sessions.jsonl` and `trash.jsonl`, in the format of `webchat export`, `waiting.jsonl` with unsent
-        messages and their pictures, and `memories.json`. Raises NoSuchPerson.
+        It has `waiting.jsonl` with unsent messages and their pictures, `sessions.jsonl` and `trash.jsonl`, in the
+        format of `webchat export`, `deleted.json` with the times of deletion of the latter, `memories.json`, and
+        `settings.json` if `settings` are given. Raises NoSuchPerson.
         """
         if name is not None:
             self.get(name)
@@ -120,9 +121,10 @@ class People:
         rows = {item.session_id: store.row(item.session_id) for item in trash}
         deleted = {name: {key: row.get(key) for key in TRASH_KEYS} for name, row in rows.items()}
         members: list[tuple[str, Iterable[bytes]]] = [
+            # First: a message that is sent meanwhile is then in both, which an import notices, and never in neither.
+            (moving.WAITING, waiting_lines(self._storage, [item.session_id for item in (*sessions, *trash)])),
             (moving.SESSIONS, archive.export(_begun(sessions), left_out.append)),
             (moving.TRASH, archive.export(_begun(trash), left_out.append)),
-            (moving.WAITING, waiting_lines(self._storage, [item.session_id for item in (*sessions, *trash)])),
             (moving.DELETED, [_json(deleted)]),
             (moving.MEMORIES, [_json(memories)]),
             *([(moving.SETTINGS, [_json(settings)])] if settings is not None else []),
