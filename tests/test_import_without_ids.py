@@ -206,6 +206,25 @@ def test_another_version_is_a_branch(manager, bring_in, kind):
     assert bring_in(kind(*other)).known == bring_in(kind(*HELLO, *MORE)).known == 1
 
 
+@each_kind
+def test_another_import_may_add_messages_right_before_this_one_does(manager, bring_in, kind, monkeypatch):
+    (session_id,) = bring_in(kind(*HELLO)).imported
+    acquire, others = manager.storage.leases.acquire, [(*HELLO, *MORE)]
+
+    def late(name):
+        while others:
+            bring_in(kind(*others.pop()))
+        return acquire(name)
+
+    monkeypatch.setattr(manager.storage.leases, "acquire", late)
+    rain = (*HELLO, "Will it rain?", "No.")
+    assert bring_in(kind(*rain)).grown == [session_id]
+    assert said(manager, session_id) == rain
+    first, _ = manager.conversation(session_id).messages[2].siblings
+    manager.select(session_id, first)
+    assert said(manager, session_id) == (*HELLO, *MORE)
+
+
 EARLIER = {
     in_list: ("plain", "8cf2130543c4425190215f36a059eadd1d2a94d135fd372eda6ca44503a8941c", "message-{}"),
     of_ai_studio: ("ai-studio", "adc8c887ab986fabe17df1e01b75f37a", ""),

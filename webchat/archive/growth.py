@@ -33,14 +33,15 @@ class Growth:
         """Add the messages, and the rest of messages, that the session lacks; returns whether there were any."""
         if self._storage.export(session_id).startswith(found.transcript):  # which costs much less than reading both
             return False
-        tree, found = self._placed(session_id, found)
+        tree, placed = self._placed(session_id, found)
         # Messages of ours without ids have different ones wherever they are stored.
-        if "" in tree.messages or not _new(tree, self._here(session_id), found):
+        if "" in tree.messages or not _new(tree, self._here(session_id), placed):
             return False
         with self._supervisor.turn(session_id) as turn:
             session = self._storage.sessions.get(session_id)
             if session is None or session.deleted_at or session.owner != owner:  # since it was looked up
                 return False
+            tree, found = self._placed(session_id, found)  # another import may have taken a place since
             new = _new(tree, self._here(session_id), found)
             self._require_room(session, new, found)
             shown = turn.conversation.last
