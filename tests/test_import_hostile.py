@@ -169,6 +169,16 @@ HUGE = {
             for number in range(20_000)
         }
     },
+    "pictures in one message": {
+        "mapping": {
+            "q": chatgpt.node(
+                "q",
+                None,
+                "user",
+                {"content_type": "multimodal_text", "parts": [chatgpt.picture(f"file_{n}") for n in range(30_000)]},
+            )
+        }
+    },
     "artifacts": {
         "chat_messages": [
             claude.message(

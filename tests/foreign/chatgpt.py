@@ -25,7 +25,12 @@ def said(text: str) -> dict[str, Any]:
     return {"content_type": "text", "parts": [text]}
 
 
-PICTURE = {"content_type": "image_asset_pointer", "asset_pointer": "sediment://file_0001", "width": 10, "height": 10}
+def picture(asset: str) -> dict[str, Any]:
+    address = f"sediment://{asset}"
+    return {"content_type": "image_asset_pointer", "asset_pointer": address, "width": 10, "height": 10}
+
+
+PICTURE = picture("file_0001")
 DRAWN = {
     "content_type": "image_asset_pointer",
     "asset_pointer": "sediment://file_0002",

@@ -52,24 +52,25 @@ class _Reader:
     def node(self, key: str, node: Table) -> ForeignNode:
         parent, message = text(node.get("parent")) or None, table(node.get("message"))
         content = table(message.get("content"))
-        metadata = _with_names(table(message.get("metadata")), content, self._names)
+        metadata = table(message.get("metadata"))
         role, time = text(table(message.get("author")).get("role")), message.get("create_time")
         found = ForeignNode(key, parent, time=time, model=text(metadata.get("model_slug")) or None)
         is_hidden = metadata.get("is_visually_hidden_from_conversation") is True
         if is_hidden or content.get("content_type") in _NOT_SAID:
             return found
+        attached = _Attachments(metadata, self._names)
         if role == "user":
-            found.role, found.content = role, _text_in(content, metadata)
-            found.pictures = _pictures(content, metadata)
+            found.role, found.content = role, _text_in(content, metadata, attached)
+            found.pictures = attached.pictures(content)
         elif role == "assistant":
             found.role = role
-            self._answer(found, message, content, metadata)
+            self._answer(found, message, content, attached)
         elif role == "tool":
-            found.role, found.parts = "assistant", self._result(found, message, content, metadata)
-            found.pictures = _pictures(content, metadata)
+            found.role, found.parts = "assistant", self._result(found, message, content, attached)
+            found.pictures = attached.pictures(content)
         return found
 
-    def _answer(self, found: ForeignNode, message: Table, content: Table, metadata: Table) -> None:
+    def _answer(self, found: ForeignNode, message: Table, content: Table, attached: _Attachments) -> None:
         recipient = text(message.get("recipient")) or "all"
         if recipient != "all":
             if file := self._canvas.file(recipient, as_text(_of_tool(content))):
@@ -84,15 +85,15 @@ class _Reader:
             recap = text(content.get("content"))
             found.parts = (Note(recap),) if recap else ()
         else:
-            found.content = without_marks(_text_in(content, metadata))
+            found.content = without_marks(_text_in(content, table(message.get("metadata")), attached))
 
-    def _result(self, found: ForeignNode, message: Table, content: Table, metadata: Table) -> tuple[Part, ...]:
+    def _result(self, found: ForeignNode, message: Table, content: Table, attached: _Attachments) -> tuple[Part, ...]:
         """Adds a tool's result; pictures that it has drawn are part of the answer."""
         call, name = self._call(found.parent), text(table(message.get("author")).get("name"))
         if call is None and not name:
             return ()
         drawn = [part for part in map(table, _parts(content)) if part.get("content_type") == "image_asset_pointer"]
-        pictures = tuple(Text(_picture(part, metadata)) for part in drawn)
+        pictures = tuple(Text(attached.picture(part)) for part in drawn)
         output = _of_tool(content)
         if self._canvas.is_about(name):
             return pictures
@@ -118,21 +119,41 @@ MOST_RESULTS = 50
 """The most messages of a tool that count as results of one call."""
 
 
-def _with_names(metadata: Table, content: Table, names: AssetNames) -> Table:
-    """The metadata with the original names that it lacks. What was drawn has a description instead."""
-    attached = [row if text(row.get("name")) else _named(row, names) for row in rows(metadata.get("attachments"))]
-    known = {text(row.get("id")) for row in attached}
-    parts = filter(_asset, map(table, _parts(content)))
-    shown = [
-        _named({"id": _asset(part)}, names)
-        for part in parts
-        if _asset(part) not in known and not _drawn(part, metadata)
-    ]
-    return {**metadata, "attachments": attached + shown} if attached or shown else metadata
+class _Attachments:
+    """The names and lines of what one message has attached or shows."""
 
+    def __init__(self, metadata: Table, names: AssetNames) -> None:
+        self._title, self._original = text(metadata.get("image_gen_title")), names
+        attached = [(text(row.get("id")), text(row.get("name"))) for row in rows(metadata.get("attachments"))]
+        self._names = [(key, name or names.of(key)) for key, name in attached]
+        self._name_of = dict(self._names)
 
-def _named(row: Table, names: AssetNames) -> Table:
-    return {**row, "name": names.of(text(row.get("id")))}
+    def pictures(self, content: Table) -> tuple[ForeignPicture, ...]:
+        found = [part for part in map(table, _parts(content)) if part.get("content_type") == "image_asset_pointer"]
+        return tuple(
+            ForeignPicture(self.picture(part), self._name(part)[:200], _asset(part), is_file=True) for part in found
+        )
+
+    def picture(self, part: Table) -> str:
+        """The line of a picture, with its name or its prompt."""
+        shown = self._name(part) or self._drawn(part)
+        return f"[picture: {shown[:200]}]" if shown else "[picture]"
+
+    def files(self, content: Table) -> list[str]:
+        """The lines of what is attached and not shown."""
+        shown = {_asset(table(part)) for part in _parts(content)}
+        return [f"[file: {name[:200]}]" for key, name in self._names if name and key not in shown]
+
+    def _name(self, part: Table) -> str:
+        asset = _asset(part)
+        if asset in self._name_of or self._drawn(part):
+            return self._name_of.get(asset, "")
+        return self._original.of(asset)
+
+    def _drawn(self, part: Table) -> str:
+        """The description of a drawn picture, which has no name."""
+        dalle = table(table(part.get("metadata")).get("dalle"))
+        return first_text(dalle, "prompt") or self._title
 
 
 def _parts(content: Table) -> list[Any]:
@@ -148,19 +169,16 @@ def _of_tool(content: Table) -> str:
     )
 
 
-def _text_in(content: Table, metadata: Table) -> str:
+def _text_in(content: Table, metadata: Table, attached: _Attachments) -> str:
     said = content.get("text")
     if isinstance(said, str):
         return fenced(said) if content.get("content_type") == "code" else with_links(said, metadata)
     is_spoken = any(table(part).get("content_type") == "audio_transcription" for part in _parts(content))
-    shown = [_part(part, metadata, is_spoken) for part in _parts(content)]
-    pictures = {_asset(table(part)) for part in _parts(content)}
-    others = [row for row in rows(metadata.get("attachments")) if text(row.get("id")) not in pictures]
-    files = [f"[file: {text(row.get('name'))[:200]}]" for row in others if text(row.get("name"))]
-    return "\n\n".join(filter(None, (*shown, *files)))
+    shown = [_part(part, metadata, attached, is_spoken) for part in _parts(content)]
+    return "\n\n".join(filter(None, (*shown, *attached.files(content))))
 
 
-def _part(part: object, metadata: Table, is_spoken: bool) -> str:
+def _part(part: object, metadata: Table, attached: _Attachments, is_spoken: bool) -> str:
     if isinstance(part, str):
         return with_links(part, metadata)
     found = table(part)
@@ -170,33 +188,9 @@ def _part(part: object, metadata: Table, is_spoken: bool) -> str:
     if kind in _VOICE:
         return "" if is_spoken else "[voice message]"
     if kind == "image_asset_pointer":
-        return _picture(found, metadata)
+        return attached.picture(found)
     return f"[{kind[:60] or 'attachment'}]" if found else ""
-
-
-def _pictures(content: Table, metadata: Table) -> tuple[ForeignPicture, ...]:
-    found = [part for part in map(table, _parts(content)) if part.get("content_type") == "image_asset_pointer"]
-    return tuple(
-        ForeignPicture(_picture(part, metadata), _name(part, metadata), _asset(part), is_file=True) for part in found
-    )
 
 
 def _asset(part: Table) -> str:
     return text(part.get("asset_pointer")).rpartition("/")[2]
-
-
-def _name(part: Table, metadata: Table) -> str:
-    names = {text(row.get("id")): text(row.get("name")) for row in rows(metadata.get("attachments"))}
-    return names.get(_asset(part), "")[:200]
-
-
-def _picture(part: Table, metadata: Table) -> str:
-    """A picture, under its name or its prompt."""
-    shown = _name(part, metadata) or _drawn(part, metadata)
-    return f"[picture: {shown[:200]}]" if shown else "[picture]"
-
-
-def _drawn(part: Table, metadata: Table) -> str:
-    """The description of a drawn picture."""
-    dalle = table(table(part.get("metadata")).get("dalle"))
-    return first_text(dalle, "prompt") or text(metadata.get("image_gen_title"))
