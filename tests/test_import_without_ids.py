@@ -270,13 +270,31 @@ def test_one_conversation_is_compared_with_few_others(manager, bring_in):
     assert said(manager, session_id) == tuple(texts)
 
 
-def test_an_answer_that_was_cut_behind_a_tool_is_completed(manager, bring_in):
-    call = {"role": "assistant", "content": "", "tool_calls": [{"id": "c", "function": {"name": "look"}}]}
-    before = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}, call]
-    after = [*before, {"role": "tool", "tool_call_id": "c", "content": "seen"}, {"role": "assistant", "content": "Hi!"}]
-    (session_id,) = bring_in(json.dumps(before).encode()).imported
-    assert bring_in(json.dumps(after).encode()).grown == [session_id]
-    assert said(manager, session_id) == HELLO
+@known_by_content
+@pytest.mark.parametrize("more", [(), ("thanks", "np")])
+def test_an_answer_that_only_begins_like_another_is_another(manager, bring_in, kind, more):
+    brief, long = (*HELLO, "Is it safe?", "No"), (*HELLO, "Is it safe?", "No problem at all, go ahead", *more)
+    (first,) = bring_in(kind(*brief)).imported
+    (second,) = bring_in(kind(*long)).imported
+    assert (said(manager, first), said(manager, second)) == (brief, long)
+    assert bring_in(kind(*brief)).known == bring_in(kind(*long)).known == 1
+
+
+def test_an_answer_that_has_only_called_a_tool_is_no_beginning_of_another(manager, bring_in):
+    def calling(name):
+        called = {"role": "assistant", "content": "", "tool_calls": [{"id": "c", "function": {"name": name}}]}
+        return [{"role": "user", "content": "Hello"}, called]
+
+    talks = [
+        calling("look"),
+        calling("listen"),
+        plain(*HELLO),
+        [*calling("look"), {"role": "tool", "tool_call_id": "c", "content": "seen"}, *plain(*HELLO)[1:]],
+    ]
+    for talk in talks:
+        assert len(bring_in(json.dumps(talk).encode()).imported) == 1
+    for talk in talks:
+        assert bring_in(json.dumps(talk).encode()).known == 1
 
 
 def test_what_has_grown_in_the_same_file_is_compared_as_it_is_now(manager, bring_in):

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from hashlib import sha256
 
-from webchat.archive.likeness import same_words
+from webchat.archive.likeness import are_one_message, same_words
 from webchat.chat.message import Message
 from webchat.chat.tree import Tree
 from webchat.fileutil import jsonlines
@@ -39,9 +39,13 @@ def tree_of(transcript: bytes) -> Tree:
 
 
 class Imported:
-    """The messages of a session that were imported without ids."""
+    """The messages of a session that were imported without ids.
 
-    def __init__(self, messages: Iterable[Message]) -> None:
+    `is_exact` says that each is known by nothing but its content, which may not have changed.
+    """
+
+    def __init__(self, messages: Iterable[Message], *, is_exact: bool) -> None:
+        self._is_exact = is_exact
         self.messages = {message.id: message for message in messages if is_imported(message.id)}
         self._answered = {message.parent for message in self.messages.values()}
 
@@ -71,8 +75,13 @@ class Imported:
         return name not in self.messages or self.is_same(name, tree, shown)
 
     def is_same(self, name: str, tree: Tree, shown: Shown) -> bool:
-        """Whether both say the same under this id; the last answer may still have been being written in one of them."""
+        """Whether both say the same under this id.
+
+        Unless that must be exact, the last answer may still have been being written in one of them.
+        """
         before, after = self.messages[name], tree.messages[name]
+        if self._is_exact:
+            return are_one_message(before, after, shown.get(name, ()))
         if before.role != after.role:
             return False
         if before.content == after.content or same_words(before, after, shown.get(name, ())):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import count, takewhile
 from typing import Any
 
 from webchat.archive.alignment import Imported, tree_of
@@ -20,36 +21,40 @@ class Earlier:
     """The imported sessions of one person, by the names of their contents; see `Beginnings`.
 
     Each gets the name of its shortest beginning that no other has: so it is found again however long it was or is.
+    If there is none, it is numbered: two may have the same texts, but other pictures or tool calls.
     Earlier versions gave the names of the whole, or of the shortest beginning.
     """
 
     def __init__(self, storage: Storage, owner: str | None) -> None:
         self._storage, self._owner = storage, owner
         self._known: dict[tuple[str, str], str] | None = None
-        self._compared = "", Imported(())
+        self._compared = "", Imported((), is_exact=True)
         """The session compared last, and its messages: many conversations may begin like it."""
 
     def session_for(self, found: Brought) -> Brought:
         """The conversation as the session that it belongs to, which may be a new one."""
         source, known = name_of(found.row)[0], self._ids()
-        taken = [name for name in found.names if (source, name) in known]
+        numbered = (f"{found.names[-1]}-{number}" for number in count(2))
+        more = [*takewhile(lambda name: (source, name) in known, numbered)]
+        names = [*found.names, *more, f"{found.names[-1]}-{len(more) + 2}"]
+        taken = [name for name in names if (source, name) in known]
         for name in taken[: -MOST_ALIKE - 1 : -1]:
             if self.are_one(known[source, name], found):
                 return found.called(known[source, name], name)
-        name = next((name for name in found.names if (source, name) not in known), found.names[-1])
-        return found.called(known.get((source, name)) or id_of(source, name), name)
+        name = next(name for name in names if (source, name) not in known)
+        return found.called(id_of(source, name), name)
 
     def are_one(self, session_id: str, found: Brought) -> bool:
         """Whether a session and a conversation without an id are one."""
         if session_id != self._compared[0]:
             if self._storage.export(session_id).startswith(found.transcript):  # which costs less than reading both
                 return True
-            self._compared = session_id, Imported(self._storage.transcripts.messages(session_id))
+            self._compared = session_id, Imported(self._storage.transcripts.messages(session_id), is_exact=True)
         return self._compared[1].is_one_with(tree_of(found.transcript), found.shown)
 
     def forget(self) -> None:
         """Note that a session has grown."""
-        self._compared = "", Imported(())
+        self._compared = "", Imported((), is_exact=True)
 
     def note(self, found: Brought, session_id: str) -> None:
         """Note that a conversation has become this session."""

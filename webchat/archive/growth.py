@@ -58,7 +58,8 @@ class Growth:
         tree = tree_of(found.transcript)
         if not has_positions(tree):
             return tree, found
-        names = Imported(self._storage.transcripts.messages(session_id)).places(tree, found.shown)
+        messages = self._storage.transcripts.messages(session_id)
+        names = Imported(messages, is_exact=bool(found.names)).places(tree, found.shown)
         tails = {name: tail for name, tail in found.tails.items() if names.get(name) == name}
         shown = {names.get(name, name): lines for name, lines in found.shown.items()}
         return renamed(tree, names), replace(found, tails=tails, shown=shown)

@@ -34,6 +34,13 @@ def same_words(before: Message, after: Message, lines: Collection[str]) -> bool:
     return _words(before.content, lines) == _words(after.content, lines)
 
 
+def are_one_message(before: Message, after: Message, lines: Collection[str]) -> bool:
+    """Whether they have the same role, words and tool calls, and pictures of which only some may be missing in one."""
+    had, has = _pictures(before), _pictures(after)
+    is_same = before.role == after.role and same_words(before, after, lines) and (had <= has or has <= had)
+    return is_same and _called(before) == _called(after)
+
+
 def says_more(before: Message, after: Message, lines: Collection[str]) -> bool:
     """Whether an answer that says the same has grown, apart from placeholder lines of pictures."""
     return len(_words(after.content, lines)) > len(_words(before.content, lines))
@@ -56,6 +63,11 @@ def _words(text: str, lines: Collection[str]) -> str:
 def _steps(message: Message) -> list[Part]:
     """The parts of an answer that are neither text nor a picture."""
     return [part for part in message.ordered if not isinstance(part, Text | Reasoning) and not _is_drawn(part)]
+
+
+def _called(message: Message) -> list[tuple[str, str]]:
+    """The names and inputs of an answer's tool calls."""
+    return [(step.title, step.input) for step in _steps(message) if isinstance(step, ToolCall)]
 
 
 def _is_drawn(part: Part) -> bool:
