@@ -244,6 +244,16 @@ class TestPicturesOfQueuedMessages:
                 mover.bring_in(grown, Watch())
             assert len(manager.queue.returned(furnished)) == 2
 
+    def test_those_that_the_session_has_take_no_room(self, here, back, furnished):
+        large = png(900, 900, chunk(b"IDAT", bytes(200_000)))
+        with here.manager() as manager:
+            manager.post_message(furnished, "large", files=[("large.png", large)]).wait(10)
+            queue(manager, furnished, "k3", "the same, twice", large, large)
+        out = here.exported()
+        storage = storage_at(back.place)
+        with closing(WebChatSessionManager(ScriptedBackend(), storage, limits=Limits(kept=300_000))) as manager:
+            assert Mover(manager, None, None).bring_in(io.BytesIO(out), Watch()).moved.waiting == 3
+
     @pytest.mark.parametrize(("sent", "waiting"), [(RED, 1), (BLUE, 0)], ids=["another", "the same"])
     def test_only_the_same_picture_is_the_one_that_was_sent(self, here, base, furnished, sent, waiting):
         out = here.exported()

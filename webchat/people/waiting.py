@@ -96,7 +96,7 @@ class WaitingIntake:
                 return False
             text, attached = checked
             item = replace(item, text=text, files=attached.files, first=None)  # of use only to the page that sent it
-            self._allowance_for(item, attached)
+            self._require_room(item, attached, session_id)
             for picture in attached.pictures:
                 storage.pictures.put(session_id, picture.data, picture.suffix)
             sent = tuple(picture.sent for picture in attached.pictures)
@@ -104,10 +104,11 @@ class WaitingIntake:
         storage.bus.publish(session_id, urgent=True)
         return True
 
-    def _allowance_for(self, item: QueuedMessage, attached: Attachments) -> None:
-        """Raises NoRoom."""
-        pictures = sum(picture.sent.size for picture in attached.pictures)
-        self._manager.allowance.require_room(self._owner, item.text_size + pictures)
+    def _require_room(self, item: QueuedMessage, attached: Attachments, session_id: str) -> None:
+        """Raises NoRoom if the message, with those of its pictures that the session lacks, is too large."""
+        here = self._storage.pictures.sizes(session_id)
+        pictures = {each.sent.key: each.sent.size for each in attached.pictures if each.sent.key not in here}
+        self._manager.allowance.require_room(self._owner, item.text_size + sum(pictures.values()))
 
     def _checked(
         self, item: QueuedMessage, pictures: BroughtPictures | None, session_id: str
