@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tempfile
+import tracemalloc
 import zipfile
 from contextlib import closing
 
@@ -15,7 +16,7 @@ from tests.pictures import chunk, png
 from tests.reading import until
 from tests.scripted import ScriptedBackend
 from webchat import config, create_app
-from webchat.archive.bounds import Watch
+from webchat.archive.bounds import Bounds, Watch
 from webchat.chat.queued import QueuedMessage
 from webchat.cli import main
 from webchat.config import Settings
@@ -263,6 +264,34 @@ class TestPicturesOfQueuedMessages:
                 del items[1:]
             manager.post_message(furnished, "", files=[("0.png", sent)]).wait(10)
         assert f"{waiting} unsent messages" in base.imports(out).stdout
+
+    @pytest.mark.parametrize(("named", "waiting"), [(1, 1), (40, 0)])
+    def test_no_more_of_them_are_in_memory_than_a_message_can_have(self, here, back, named, waiting):
+        large = [png(900, 900, chunk(b"IDAT", bytes([number]) * 500_000)) for number in range(40)]
+        with here.manager() as manager:
+            session_id = manager.create_session().session_id
+            manager.send_message("hello", session_id)
+            for begin in range(0, 40, 10):
+                queue(manager, session_id, f"k{begin}", "large", *large[begin : begin + 10])
+
+        def merged(lines):
+            """One message, followed by all pictures, of which it names some."""
+            records = [json.loads(line) for line in lines.splitlines()]
+            messages, pictures = ([each for each in records if ("key" in each) is is_one] for is_one in (True, False))
+            names = [picture for message in messages for picture in message["pictures"]][:named]
+            return b"".join(
+                json.dumps(each).encode() + b"\n" for each in ({**messages[0], "pictures": names}, *pictures)
+            )
+
+        out = io.BytesIO(with_member(here.exported(), "waiting.jsonl", merged))
+        with back.manager() as manager:
+            watch = Watch(Bounds(list_of_files=1_000_000))  # which is memory, too
+            tracemalloc.start()
+            try:
+                assert Mover(manager, None, None).bring_in(out, watch).moved.waiting == waiting
+                assert tracemalloc.get_traced_memory()[1] < 10_000_000
+            finally:
+                tracemalloc.stop()
 
     def test_too_many_of_them_are_refused_as_when_they_are_sent(self, here, back, furnished):
         def crowded(waiting):

@@ -30,8 +30,7 @@ class Attachments:
 
 def attachments(given: Given) -> Attachments:
     """The attachments in these files. Raises InvalidInput if one cannot be sent."""
-    if len(given) > MOST_FILES:
-        raise InvalidInput(f"A message can have {MOST_FILES} files at most.")
+    require_few(len(given))
     files, pictures = list[File](), list[NewPicture]()
     for name, content in given:
         media_type = media_type_of(content) if isinstance(content, bytes) else None
@@ -42,6 +41,12 @@ def attachments(given: Given) -> Attachments:
     if sum(picture.sent.size for picture in pictures) > LARGEST_TOGETHER:
         raise InvalidInput(f"These pictures are too large together: {LARGEST_TOGETHER // MIB} MiB at most.")
     return Attachments(tuple(files), tuple(pictures))
+
+
+def require_few(count: int) -> None:
+    """Raises InvalidInput if a message cannot have so many files."""
+    if count > MOST_FILES:
+        raise InvalidInput(f"A message can have {MOST_FILES} files at most.")
 
 
 def _picture(name: str, media_type: str, data: bytes) -> NewPicture:

@@ -9,7 +9,7 @@ from typing import Any
 from webchat.archive.brought import Brought, Report
 from webchat.archive.lenient import table
 from webchat.archive.pictures import PICTURE, BroughtPictures, picture_in, picture_line
-from webchat.attachments import Attachments, attachments
+from webchat.attachments import Attachments, attachments, require_few
 from webchat.chat.message import Message
 from webchat.chat.picture import SentPicture
 from webchat.chat.queued import QueuedMessage, queued_of
@@ -114,17 +114,24 @@ class WaitingIntake:
         self, item: QueuedMessage, pictures: BroughtPictures | None, session_id: str
     ) -> tuple[str, Attachments] | None:
         """The message's text and attachments as they can be sent; None if it cannot. Reports what is left out."""
-        found = {key_of(data, suffix): data for suffix, data in pictures or ()}
-        own = [(picture.name, found[picture.key]) for picture in item.pictures if picture.key in found]
-        if len(own) < len(item.pictures):
-            self._report.problem(f"not all pictures of a queued message in session {session_id} are in the export.")
         try:
+            require_few(len(item.files) + len(item.pictures))  # before they are loaded
+            own = _named(item, pictures)
+            if len(own) < len(item.pictures):
+                self._report.problem(f"not all pictures of a queued message in session {session_id} are in the export.")
             text = checked_message(item.text, self._manager.limits.message, has_files=True)
             attached = attachments([*((file.name, file.content) for file in item.files), *own])
         except (InvalidInput, TooLarge) as error:
             self._report.problem(f"a queued message in session {session_id} was left out. {error}")
             return None
         return (text, attached) if text or attached.files or attached.pictures else None
+
+
+def _named(item: QueuedMessage, pictures: BroughtPictures | None) -> list[tuple[str, bytes]]:
+    """Those of the pictures that the message names, with their names there; others are never in memory together."""
+    wanted = {*_keys(item.pictures)}
+    found = {key: data for suffix, data in pictures or () if (key := key_of(data, suffix)) in wanted}
+    return [(picture.name, found[picture.key]) for picture in item.pictures if picture.key in found]
 
 
 def _is_sent(message: Message, item: QueuedMessage) -> bool:
