@@ -16,6 +16,7 @@ from tests.foreign import chatgpt
 from tests.foreign.others import GROK_MARKED, MISTRAL_TOOLS, activity, codex, lines, llama
 from tests.pictures import chunk
 from webchat.archive.asset_names import LARGEST
+from webchat.archive.bounds import MIB, Bounds, Watch
 from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.foreign_pictures import resolved
 from webchat.chat.parts import Picture, ToolCall
@@ -189,6 +190,29 @@ def test_names_that_cannot_be_read_are_left_out(manager, names):
     (session_id,) = manager.archive.bring_in(io.BytesIO(nameless(names, **{"file_0001.dat": png(1)}))).imported
     question, _ = manager.conversation(session_id).messages
     assert (question.content, [picture.name for picture in question.pictures]) == ("See", ["picture.png"])
+
+
+def conversations_beside(names, is_inner):
+    """A zip with the file of names and twenty conversations, which are in a folder or in a zip each."""
+    talks = {f"talks/{number}.json": json.dumps([{**NAMELESS, "id": f"c{number}"}]) for number in range(20)}
+    if is_inner:
+        talks = {f"{name}.zip": zipped({name: talk}) for name, talk in talks.items()}
+    return zipped({NAMES: json.dumps(names), **talks})
+
+
+@pytest.mark.parametrize("is_inner", [False, True])
+def test_the_file_of_names_is_read_once_for_all_conversations(manager, is_inner):
+    data = conversations_beside({"file_0001.dat": "kite.jpg", "more": "x" * MIB}, is_inner)
+    report = manager.archive.bring_in(io.BytesIO(data), None, Watch(Bounds(unpacked=8 * MIB)))
+    assert report.problems == []
+    texts = {seen(manager, session_id)[0][0] for session_id in report.imported}
+    assert (len(report.imported), texts) == (20, {"[picture: kite.jpg]\n\nSee"})
+
+
+def test_a_file_of_names_that_is_too_large_is_not_unpacked_for_them(manager):
+    data = conversations_beside({"file_0001.dat": "kite.jpg", "more": "x" * LARGEST}, is_inner=False)
+    report = manager.archive.bring_in(io.BytesIO(data), None, Watch(Bounds(unpacked=4 * LARGEST)))
+    assert (len(report.imported), [each for each in report.problems if "MiB" in each]) == (20, [])
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\nbroken", b"<html>"])
@@ -418,7 +442,7 @@ def test_the_pictures_of_one_answer_are_limited(manager, bring_in):
 def test_each_file_is_read_once_and_no_more_than_may_be_kept():
     read = []
 
-    def find(name, *, in_zips=True):
+    def find(name):
         read.append(name)
         return bytes(40 * 2**20)
 

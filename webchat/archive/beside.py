@@ -6,13 +6,14 @@ import re
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from itertools import chain
 from typing import IO
 
+from webchat.archive.asset_names import LARGEST, NamesIn, asset_names
 from webchat.archive.bounds import PIECE, Bounds, CountedFile, TooMuchAtOnce, Watch
 from webchat.archive.foreign_pictures import Find
 
@@ -20,6 +21,8 @@ DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runtim
 """What is raised when a file in a zip is damaged, locked, or compressed in an unknown way."""
 UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """The others may need any amount of memory, or are seen nowhere."""
+MOST_NAMES = 2
+"""The most files of assets' names that are kept: one for the folder being read, and one for all without their own."""
 _FILE_IN_ITS_LIST = b"PK\x01\x02"
 _ASSET = re.compile(r"file[-_][A-Za-z0-9]+")
 """ChatGPT's id of a file, with which its name begins."""
@@ -103,9 +106,8 @@ class ZippedFiles:
         """The file in that folder, the one of that name anywhere, and the one whose name begins with that id."""
         return self._by_path.get(folder + name), self._by_name.get(name), self._by_id.get(name)
 
-    def read(self, info: zipfile.ZipInfo, watch: Watch) -> bytes | None:
-        """The file's bytes; None if it is damaged or locked, or larger than a conversation may be. Raises Stopped."""
-        most = watch.bounds.conversation
+    def read(self, info: zipfile.ZipInfo, watch: Watch, most: int) -> bytes | None:
+        """The file's bytes; None if there are more than `most`, or it is damaged or locked. Raises Stopped."""
         if info.compress_type not in UNPACKED or info.file_size > most:
             return None
         try:
@@ -133,7 +135,8 @@ class Together:
         for place, other in enumerate(self._files):
             if other is file:
                 self._zips.pop(place, None)
-        return Beside(lambda: self._others(file, watch.bounds), watch)
+        names = lru_cache(MOST_NAMES)(partial(_names_of, watch))
+        return Beside(partial(self._others, file, watch.bounds), watch, names)
 
     def _others(self, file: IO[bytes], bounds: Bounds) -> Iterator[ZippedFiles]:
         for place, other in enumerate(self._files):
@@ -154,6 +157,11 @@ def _listed(file: IO[bytes], bounds: Bounds) -> ZippedFiles | None:
         return None
 
 
+def _names_of(watch: Watch, files: ZippedFiles, info: zipfile.ZipInfo) -> Mapping[str, str]:
+    return asset_names(files.read(info, watch, LARGEST) or b"", watch.bounds)
+
+
+@dataclass(frozen=True)
 class Beside:
     """The zips in which a conversation looks for its pictures.
 
@@ -161,26 +169,43 @@ class Beside:
     since each is unpacked for that.
     """
 
-    def __init__(self, others: Callable[[], Iterator[ZippedFiles]], watch: Watch, *within: ZippedFiles) -> None:
-        self._others, self._watch, self._within = others, watch, within
+    others: Callable[[], Iterator[ZippedFiles]]
+    watch: Watch
+    names_of: Callable[[ZippedFiles, zipfile.ZipInfo], Mapping[str, str]]
+    """Reads the assets' names in a file, which is read once for all conversations beside it."""
+    within: tuple[ZippedFiles, ...] = ()
 
     def inside(self, files: ZippedFiles) -> Beside:
         """The same for conversations in this zip."""
-        return Beside(self._others, self._watch, files, *self._within)
+        return replace(self, within=(files, *self.within))
 
     def find_from(self, path: str) -> Find:
         """Returns what finds the files that a file of this path names, in its own folder rather than anywhere."""
-        return partial(self._read, "".join(path.rpartition("/")[:2]))
+        return partial(self._read, _folder(path))
 
-    def _read(self, folder: str, name: str, *, in_zips: bool = True) -> bytes | None:
-        if any(files.ways(folder, name)[0] for files in self._within):
-            found = _found(self._within, folder, name)
-        else:
-            found = _found([*self._within, *self._others()], folder, name)
-        if not found and in_zips:
-            inner = chain.from_iterable(files.inner(self._watch) for files in self._within)
+    def names_from(self, path: str) -> NamesIn:
+        """The same for the names in these files, except for the zips in these zips."""
+        return partial(self._names, _folder(path))
+
+    def _read(self, folder: str, name: str) -> bytes | None:
+        found = self._find(folder, name)
+        if not found:
+            inner = chain.from_iterable(files.inner(self.watch) for files in self.within)
             found = _found([*inner], folder, name)
-        return found[0].read(found[1], self._watch) if found else None
+        return found[0].read(found[1], self.watch, self.watch.bounds.conversation) if found else None
+
+    def _names(self, folder: str, name: str) -> Mapping[str, str]:
+        found = self._find(folder, name)
+        return self.names_of(*found) if found else {}
+
+    def _find(self, folder: str, name: str) -> tuple[ZippedFiles, zipfile.ZipInfo] | None:
+        if any(files.ways(folder, name)[0] for files in self.within):
+            return _found(self.within, folder, name)
+        return _found([*self.within, *self.others()], folder, name)
+
+
+def _folder(path: str) -> str:
+    return "".join(path.rpartition("/")[:2])
 
 
 def _found(zips: Sequence[ZippedFiles], folder: str, name: str) -> tuple[ZippedFiles, zipfile.ZipInfo] | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Protocol
 
 from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.pictures import BroughtPictures
@@ -16,13 +15,8 @@ from webchat.attachments.broken import Broken
 from webchat.chat.parts import Picture, Text, ToolCall
 from webchat.chat.picture import MOST, SUFFIXES
 
-
-class Find(Protocol):
-    """Finds the files of an export."""
-
-    def __call__(self, name: str, *, in_zips: bool = True) -> bytes | None:
-        """The file by id or name, in the zips within the zip too if `in_zips`; None if it is missing."""
-
+Find = Callable[[str], bytes | None]
+"""Returns the file of an export by its id or name; None if it is missing."""
 
 LARGEST, LARGEST_DRAWN = 64 * 2**20, 16 * 2**20
 """Bytes of all pictures of one conversation, and of those in one answer's line."""

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import IO, Any
 
 from webchat.archive import sources
-from webchat.archive.asset_names import AssetNames
+from webchat.archive.asset_names import NamesIn
 from webchat.archive.bounds import MIB, Bounds
 from webchat.archive.brought import Brought, Empty, Report, Unreadable
 from webchat.archive.elements import Fault
@@ -39,11 +39,15 @@ class UnknownKind(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """A file: `where` is a prefix of its problems, `path` its name, and `find` returns the files beside it."""
+    """A file: `where` is a prefix of its problems, `path` its name, and `find` returns the files beside it.
+
+    `names_in` returns the assets' names in one of these.
+    """
 
     where: str
     path: str
     find: Find
+    names_in: NamesIn
 
     @property
     def title(self) -> str:
@@ -56,7 +60,7 @@ def conversations(file: IO[bytes], place: Place, report: Report, bounds: Bounds)
     """The conversations of a file that begins with "[" or "{". Raises UnknownKind."""
     reporter = _Reporter(place, report)
     found = _known(values(file, bounds, reporter.of_file), reporter)
-    names = cache(lambda name: AssetNames(name, place.find, bounds))
+    names = cache(place.names_in)
     for source, group in groupby(found, key=lambda each: each[0]):
         yield from reporter.brought(sources.conversations(source, (value for _, value in group), names))
 

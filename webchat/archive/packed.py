@@ -13,7 +13,6 @@ from typing import IO, cast
 from webchat.archive.beside import DAMAGED, UNPACKED, Beside, ZippedFiles, opened
 from webchat.archive.bounds import PIECE, CountedFile, TooMuchAtOnce, Watch
 from webchat.archive.brought import Brought, Report
-from webchat.archive.foreign_pictures import Find
 from webchat.archive.others import UnknownKind
 
 DEEPEST = 2
@@ -25,11 +24,14 @@ OF_A_PERSON = "waiting.jsonl"
 _BESIDE = re.compile(r"(^|/)((trash|waiting)\.jsonl|(deleted|memories|settings)\.json)$")
 """In a person's whole export: what they had not sent or deleted, their memories, and the settings of their chat."""
 _ZIP, _GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"
-Read = Callable[[IO[bytes], str, Find, str], Iterator[Brought]]
+Read = Callable[[IO[bytes], str, Beside, str], Iterator[Brought]]
 
 
 class Packed:
-    """Reads what is packed; `read_one` gets each file with its name and path. Files of unknown kinds are left out."""
+    """Reads what is packed. Files of unknown kinds are left out.
+
+    `read_one` gets each file with its name, what lies beside it, and its path.
+    """
 
     def __init__(self, report: Report, watch: Watch, beside: Beside, read_one: Read) -> None:
         self._report, self._watch, self._beside, self._read_one = report, watch, beside, read_one
@@ -95,7 +97,7 @@ class Packed:
     def _open(self, file: IO[bytes], name: str, depth: int, beside: Beside, path: str = "") -> Iterator[Brought]:
         if not self.is_packed(file):
             try:
-                yield from self._read_one(file, name, beside.find_from(path), path)
+                yield from self._read_one(file, name, beside, path)
                 self._is_known = True
             except UnknownKind:
                 return

@@ -15,7 +15,6 @@ from webchat.archive.bounds import MIB, PIECE, Bounds, CountedFile, Stopped, Wat
 from webchat.archive.brought import Brought, Report
 from webchat.archive.elements import fault, skip_blanks
 from webchat.archive.encodings import in_utf8
-from webchat.archive.foreign_pictures import Find
 from webchat.archive.others import Place, UnknownKind
 from webchat.archive.packed import Packed
 from webchat.fileutil import jsonlines
@@ -59,15 +58,16 @@ def seekable(file: IO[bytes], watch: Watch) -> Iterator[IO[bytes]]:
 
 
 def _conversations(file: IO[bytes], report: Report, watch: Watch, beside: Beside) -> Iterator[Brought]:
-    def read_one(inner: IO[bytes], where: str, find: Find, path: str = "") -> Iterator[Brought]:
+    def read_one(inner: IO[bytes], where: str, beside: Beside, path: str = "") -> Iterator[Brought]:
+        place = Place(where, path or watch.file_name, beside.find_from(path), beside.names_from(path))
         with in_utf8(inner, watch.count) as text:
-            yield from _unpacked(text, Place(where, path or watch.file_name, find), report, watch.bounds)
+            yield from _unpacked(text, place, report, watch.bounds)
 
     packed = Packed(report, watch, beside, read_one)
     if packed.is_packed(file):
         yield from packed.read(file)
         return
-    yield from read_one(file, "", beside.find_from(""))
+    yield from read_one(file, "", beside)
 
 
 def _unpacked(file: IO[bytes], place: Place, report: Report, bounds: Bounds) -> Iterator[Brought]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from webchat.archive.asset_names import AssetNames, NamesIn
+from webchat.archive.asset_names import NamesIn
 from webchat.archive.foreign import Conversation
 from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.lenient import Table, as_text, first_text, rows, table, text
@@ -29,7 +29,7 @@ def recognises(value: Any) -> bool:  # noqa: ANN401
 
 def conversation_with(item: Table, names: NamesIn) -> Conversation:
     """See `NamingSource`."""
-    reader = _Reader(item["mapping"], names(_NAMES))
+    reader = _Reader(item["mapping"], names)
     return Conversation(
         "chatgpt",
         item.get("conversation_id") or item.get("id"),
@@ -46,7 +46,7 @@ def conversation_with(item: Table, names: NamesIn) -> Conversation:
 class _Reader:
     """Reads the messages of one conversation."""
 
-    def __init__(self, mapping: Mapping[str, Any], names: AssetNames) -> None:
+    def __init__(self, mapping: Mapping[str, Any], names: NamesIn) -> None:
         self._mapping, self._canvas, self._names = mapping, Canvas(), names
 
     def node(self, key: str, node: Table) -> ForeignNode:
@@ -122,10 +122,10 @@ MOST_RESULTS = 50
 class _Attachments:
     """The names and lines of what one message has attached or shows."""
 
-    def __init__(self, metadata: Table, names: AssetNames) -> None:
-        self._title, self._original = text(metadata.get("image_gen_title")), names
+    def __init__(self, metadata: Table, names: NamesIn) -> None:
+        self._title, self._names_in = text(metadata.get("image_gen_title")), names
         attached = [(text(row.get("id")), text(row.get("name"))) for row in rows(metadata.get("attachments"))]
-        self._names = [(key, name or names.of(key)) for key, name in attached]
+        self._names = [(key, name or self._original(key)) for key, name in attached]
         self._name_of = dict(self._names)
 
     def pictures(self, content: Table) -> tuple[ForeignPicture, ...]:
@@ -148,7 +148,10 @@ class _Attachments:
         asset = _asset(part)
         if asset in self._name_of or self._drawn(part):
             return self._name_of.get(asset, "")
-        return self._original.of(asset)
+        return self._original(asset)
+
+    def _original(self, asset: str) -> str:
+        return self._names_in(_NAMES).get(asset, "")
 
     def _drawn(self, part: Table) -> str:
         """The description of a drawn picture, which has no name."""
