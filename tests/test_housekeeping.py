@@ -273,6 +273,17 @@ def test_a_page_whose_session_is_deleted_shows_the_welcome(client, page, session
     assert not page(elsewhere).soup.select("#chatArea")
 
 
+def test_an_undo_restores_the_others_if_the_one_on_the_page_is_gone_for_good(client, page, sessions):
+    answer = client.post("/sessions/delete", json={"id": sessions[:2]}, headers=JSON)
+    client.post("/sessions/purge", json={"id": sessions[:1]}, headers=JSON)
+    here = {**HTMX, "HX-Current-URL": "http://localhost/"}
+    undone = {"deleted": answer.json["deleted"], "left": sessions[0]}
+    answer = client.post("/sessions/restore", data=undone, headers=here)
+    assert answer.status_code == 200
+    assert sessions[1] in answer.text
+    assert "HX-Push-Url" not in answer.headers
+
+
 def test_a_second_click_deletes_and_undoes_no_more(client, page, sessions):
     first, again = (client.post(f"/sessions/{sessions[0]}/delete") for _ in range(2))
     assert first.location == again.location

@@ -181,11 +181,12 @@ def _done(gone: Collection[str] = (), deleted_at: str | None = None, show: str |
 
 def _restored(left: str | None) -> AnyResponse:
     """The list, and the session that the page showed before it was deleted, if the page still shows the welcome."""
-    if not left or not is_htmx() or page_address() != urlsplit(link("index")).path:
+    is_at_welcome = is_htmx() and page_address() == urlsplit(link("index")).path
+    session = manager().reader.find(left, owner()) if left and is_at_welcome else None
+    if session is None:
         return _done()
     parts = [session_list.list_partial(), partial("undo", "innerHTML", "")]
-    shown = pieces.session_partials(manager().get_session(left, owner()))
-    return fragments(*parts, shown, push=session_link(left))
+    return fragments(*parts, pieces.session_partials(session), push=session_link(session.session_id))
 
 
 def _undo(undo: dict[str, Any], left: str | None) -> str:
