@@ -1283,6 +1283,28 @@ print("httpx" in sys.modules)
     assert done.stdout.strip() == "False"
 
 
+def test_a_backend_that_is_closed_while_its_client_is_loaded_closes_it():
+    program = """
+import sys, threading
+from webchat.backends.openai import OpenAIModel
+from webchat.backends.openai.server import Server
+model, closed = OpenAIModel("http://127.0.0.1/v1"), []
+class Closing:
+    def find_spec(self, name, *rest):
+        if name == "webchat.backends.openai.stream":
+            model.close()
+close = Server.close
+Server.close = lambda self: (closed.append(self), close(self))
+sys.meta_path.insert(0, Closing())
+model.start(print)
+for thread in [each for each in threading.enumerate() if each.name == "http-client"]:
+    thread.join()
+print(len(closed))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"
+
+
 def test_keep_alive_comments_keep_a_slow_answer_alive(ask):
     answer = sends(*[0.5, b": ping\n\n"] * 6, "Lisbon", ended(), DONE)
     assert text_of(ask(answer, read_timeout=2.5)) == "Lisbon"

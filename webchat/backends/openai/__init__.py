@@ -117,6 +117,8 @@ class OpenAIModel:
             import_module("webchat.backends.openai.stream")
             with suppress(BackendUnavailable):  # the first answer reports it
                 self._connection.server()
+            if self._closed.is_set():  # meanwhile
+                self._connection.close()
 
     def stream(self, messages: Sequence[HistoryItem]) -> OpenAIStream | PatientStream:
         """The answer to `messages`; the request is sent when it is iterated. Raises BackendUnavailable."""
