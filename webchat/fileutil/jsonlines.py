@@ -95,7 +95,7 @@ class LineReader:
     def take_own(self, line: bytes, written: Appended) -> list[tuple[int, Record | None]]:
         """The lines in `line`, which was just appended, without reading the file.
 
-        [] if somebody else has also written since the last reading, which the next one finds out.
+        [] if there are also others since the last reading: `read_on` then reads them all.
         """
         data = line + b"\n"
         all_is_read = self._looked and not self.torn

@@ -49,7 +49,7 @@ class _Cached:
         self.tree = tree
 
     def take_own(self, line: bytes, written: Appended) -> None:
-        """Take in a line that was just appended, unless somebody is reading, who takes it in."""
+        """Take in a line that was just appended; if the transcript is being read, leave that to the next reading."""
         if self.lock.acquire(blocking=False):
             try:
                 for end, record in self.reader.take_own(line, written):
