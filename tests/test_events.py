@@ -373,6 +373,19 @@ def test_an_answer_tried_again_replaces_the_old_one_in_the_other_tab(client, ope
     assert tab.shown() == open_tab().shown()
 
 
+def test_a_fork_of_long_ago_does_not_widen_what_another_tab_gets(client, open_tab, session_id, backend, manager):
+    manager.edit(session_id, manager.conversation(session_id).messages[0].id, "edited").wait()
+    for number in range(30):
+        manager.send_message(f"number {number}", session_id)
+    tab, end = open_tab().connect(), threading.Event()
+    backend.plays("another answer", end, " to it")
+    manager.retry(session_id, manager.conversation(session_id).last.id)
+    tab.read(lambda tab: "another answer" in tab.soup.get_text())
+    end.set()
+    assert "number 29" in tab.soup.get_text()
+    assert "edited" not in tab.soup.get_text()
+
+
 def test_badge_title_and_list_follow_what_becomes_current(open_tab, session_id, manager):
     tab = open_tab().connect().read(settled)
     assert tab.soup.select_one("#badge")["data-connected"] == "true"

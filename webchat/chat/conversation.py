@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from webchat.chat.message import Message
 from webchat.chat.messages import Messages
+from webchat.chat.tree import Fork
 
 _POSITION = re.compile(r"(\d{1,15})\.([A-Za-z0-9_-]{0,128})\.(\d{1,15})(?:\.(\d{1,10}))?", re.ASCII)
 
@@ -49,7 +50,7 @@ class Conversation:
     """A session's messages, the last of which may be a reply in flight or one left by a dead process.
 
     program: the name of another program that wrote it; such a conversation is read-only. remark: a notice for the
-    reader. forked: see `Branch`.
+    reader. fork: see `Branch`.
     """
 
     messages: Messages = field(default_factory=Messages)
@@ -59,7 +60,7 @@ class Conversation:
     newer: bool = False
     program: str = ""
     remark: str = ""
-    forked: str = field(default="", compare=False)
+    fork: Fork | None = field(default=None, compare=False)
 
     @property
     def last(self) -> Message | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from webchat.chat.message import Message, message_of
 from webchat.chat.messages import Messages
@@ -13,13 +13,20 @@ FORMAT = 1
 """The transcripts' format. Later formats are announced by a record {"type": "format", "version"}; this one has none."""
 
 
+class Fork(NamedTuple):
+    """The first message of the new branch that the one before had not, and the revision that showed it."""
+
+    message_id: str
+    revision: int
+
+
 @dataclass(frozen=True)
 class Branch:
     """The shown messages, oldest first; `revision` is the number of records in the transcript.
 
     damaged: a part of the file could not be read. torn: after the last line there is an incomplete record, which may
-    still be in writing. newer: a later version has written it. forked: the first message that the branch read before
-    had not, "" if there was none: a hint for pages that show that branch.
+    still be in writing. newer: a later version has written it. fork: where it was last replaced by another branch, as
+    far as that was noticed by reading: a hint for pages that show the one before.
     """
 
     messages: Messages = field(default_factory=Messages)
@@ -27,7 +34,7 @@ class Branch:
     damaged: bool = False
     newer: bool = False
     torn: bool = False
-    forked: str = field(default="", compare=False)
+    fork: Fork | None = field(default=None, compare=False)
 
     @property
     def leaf(self) -> Message | None:
@@ -50,7 +57,7 @@ class Tree:
     """The branch as last computed."""
     outdated: int | None = None
     """The index from which `shown` is out of date; None if it is up to date."""
-    forked: str = ""
+    fork: Fork | None = None
     """See `Branch`."""
 
     def add(self, record: Mapping[str, Any] | None, name: str = "") -> None:
@@ -128,7 +135,7 @@ class Tree:
     def branch(self) -> Branch:
         if self.outdated is not None:
             self.shown, self.outdated = self._shown_anew(self.outdated), None
-        return Branch(self.shown, self.revision, self.damaged, self.newer, self.torn, self.forked)
+        return Branch(self.shown, self.revision, self.damaged, self.newer, self.torn, self.fork)
 
     def _show(self, leaf: str) -> None:
         """Show the branch that ends with this message."""
@@ -156,5 +163,5 @@ class Tree:
             new.append(replace(message, siblings=tuple(siblings)) if len(siblings) > 1 else message)
             here, left = message.parent, left - 1
         if new and kept < len(self.shown) and self.shown[kept].id != new[-1].id:
-            self.forked = new[-1].id
+            self.fork = Fork(new[-1].id, self.revision)
         return Messages((*self.shown[:kept], *reversed(new)))

@@ -43,7 +43,7 @@ class Conversations:
     def _shown(self, session_id: str, branch: Branch, damaged: bool) -> Conversation:
         # A file that ends in the middle of a line is damaged, unless that line is just being written.
         damaged = damaged or branch.damaged or (branch.torn and not self._storage.leases.is_held(session_id))
-        return Conversation(branch.messages, branch.revision, damaged, newer=branch.newer, forked=branch.forked)
+        return Conversation(branch.messages, branch.revision, damaged, newer=branch.newer, fork=branch.fork)
 
 
 def _with_reply(conversation: Conversation, view: ReplyView, alive: bool) -> Conversation:

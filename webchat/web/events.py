@@ -259,8 +259,10 @@ class PageStream(ListStream):
 
     def _whole(self, conversation: Conversation) -> Markup:
         """All messages again: another branch is shown, or the transcript was replaced since the page was rendered."""
+        fork, before = conversation.fork, self._position.revision
         self._position, self._growing.sent = conversation.position, None
-        return partial("messages", "outerHTML", pieces.messages_part(self._session, at=conversation.forked))
+        at = fork.message_id if fork and fork.revision > before else ""
+        return partial("messages", "outerHTML", pieces.messages_part(self._session, at=at))
 
     def _parts(self, change: Change) -> Iterator[Update]:
         """The changes, one event each; between two of them the position is that of the one before.
