@@ -225,6 +225,33 @@ def test_another_import_may_add_messages_right_before_this_one_does(manager, bri
     assert said(manager, session_id) == (*HELLO, *MORE)
 
 
+TAX = (*HELLO, "My tax?", "Form 1040.")
+BREAD = (*HELLO, "Bake bread", "Take flour.")
+
+
+@known_by_content
+@pytest.mark.parametrize("at_once", [1, 100], ids=["between batches", "within a batch"])
+@pytest.mark.parametrize("other", [BREAD, TAX, HELLO, (*TAX, *MORE)], ids=["another", "same", "older", "newer"])
+def test_another_import_may_add_one_that_begins_alike_meanwhile(manager, bring_in, kind, at_once, other):
+    bring_in(kind("First", "One"))
+    manager.archive.at_once = at_once
+    add, others = manager.archive.importer.add, [kind(*other)]
+
+    def late(*batch):
+        while others:
+            bring_in(others.pop())
+        return add(*batch)
+
+    manager.archive.importer.add = late
+    report = bring_in(in_zip(kind("Third", "Three"), kind(*TAX)))
+    talks = {said(manager, session.session_id) for session in manager.list_sessions()}
+    own = {BREAD, TAX} if other == BREAD else {max(TAX, other, key=len)}
+    assert talks == {("First", "One"), ("Third", "Three"), *own}
+    assert (len(report.imported), len(report.grown), report.known) == {BREAD: (2, 0, 0), HELLO: (1, 1, 0)}.get(
+        other, (1, 0, 1)
+    )
+
+
 EARLIER = {
     in_list: ("plain", "8cf2130543c4425190215f36a059eadd1d2a94d135fd372eda6ca44503a8941c", "message-{}"),
     of_ai_studio: ("ai-studio", "adc8c887ab986fabe17df1e01b75f37a", ""),

@@ -194,7 +194,7 @@ class TestAnImportThatBreaksOff:
                 if not left:
                     raise StorageError("The sessions could not be imported", OSError(28, "full"))
                 left.pop()
-                add(*batch)
+                return add(*batch)
 
             manager.archive.at_once = 1
             monkeypatch.setattr(importer, "add", break_off)

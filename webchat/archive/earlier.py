@@ -56,8 +56,12 @@ class Earlier:
         """Note that a session has grown."""
         self._compared = "", Imported((), is_exact=True)
 
+    def knows(self, found: Brought) -> bool:
+        """Whether this is the name of a known session."""
+        return name_of(found.row) in self._ids()
+
     def note(self, found: Brought, session_id: str) -> None:
-        """Note that a conversation has become this session."""
+        """Note which session has this name."""
         self._ids()[name_of(found.row)] = session_id
 
     def _ids(self) -> dict[tuple[str, str], str]:

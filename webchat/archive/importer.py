@@ -25,12 +25,16 @@ _COPIES = uuid.UUID("0a6c0d53-52a5-4c0f-8d0e-0a9a3a2f6c41")
 
 @dataclass
 class _Chosen:
-    """A batch, divided into sessions that are added, already known, or left out."""
+    """A batch, divided into sessions that are added, already known, or left out.
+
+    `taken` are those without ids whose names another import has just given to sessions, perhaps of other conversations.
+    """
 
     new: dict[str, Brought] = field(default_factory=dict)
     known: int = 0
     in_trash: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    taken: list[Brought] = field(default_factory=list)
 
 
 class Importer:
@@ -46,8 +50,11 @@ class Importer:
         self._most = services.limits.sessions
         self._threads = threading.Lock()
 
-    def add(self, batch: Sequence[Brought], owner: str | None, report: Report) -> None:
-        """Add the batch's new sessions, and report on all. Raises LimitReached, NoRoom, StorageError."""
+    def add(self, batch: Sequence[Brought], owner: str | None, report: Report) -> Sequence[Brought]:
+        """Add the batch's new sessions, and report on all but those returned: their names have been taken meanwhile.
+
+        Raises LimitReached, NoRoom, StorageError.
+        """
         self._supervisor.require_disk()
         if self._most_of(batch):
             self._empty.make_room(owner, len(batch))
@@ -63,6 +70,7 @@ class Importer:
         report.in_trash += chosen.in_trash
         for name in chosen.left_out:
             report.problem(f"session {name} was left out: files with its name already exist.")
+        return chosen.taken
 
     def here(self, owner: str | None) -> Callable[[Brought], Row | None]:
         """Returns a function that looks up this person's existing sessions."""
@@ -116,7 +124,9 @@ class Importer:
     def _choose(self, brought: Brought, owner: str | None, lookup: Lookup, chosen: _Chosen) -> None:
         name, row = self._named(brought.session_id, owner, lookup)
         if name in chosen.new or (row and row.get("owner") != CLAIMED):
-            if row and row.get("deleted_at"):
+            if brought.names:
+                chosen.taken.append(brought)
+            elif row and row.get("deleted_at"):
                 chosen.in_trash.append(name)
             else:
                 chosen.known += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from webchat.archive.bounds import Watch
@@ -51,7 +51,7 @@ class Intake:
         # A file may contain an older and a newer export of one conversation.
         if not self._waiting.isdisjoint(found.names):
             self.add()
-        found = self._earlier.session_for(found) if found.names else found
+        found = self._recognised(found) if found.names else found
         if found.session_id in self._batch:
             self.add()
         if row := self._here(found):
@@ -61,13 +61,21 @@ class Intake:
         else:
             self._collect(found)
 
+    def _recognised(self, found: Brought) -> Brought:
+        """The conversation as the session that it belongs to. Another import may have added sessions meanwhile."""
+        while True:
+            chosen = self._earlier.session_for(found)
+            row = self._here(chosen)
+            if row is None or self._earlier.knows(chosen):
+                return chosen
+            self._earlier.note(chosen, str(row["session_id"]))
+
     def _collect(self, found: Brought) -> None:
         terms = self._terms
         row = fitted(found.row, terms.may_work_in, terms.longest_title, self.report.problem)
         row |= terms.mark(found.session_id)
-        self.report.missing += found.missing
         self._batch[found.session_id] = replace(found, row=row)
-        self._waiting.update([name_of(row)[1]] if found.names else ())
+        self._waiting.update([name_of(row)[1], found.names[-1]] if found.names else ())
         self._size += found.size
         if len(self._batch) == terms.at_once or self._size > BYTES_AT_ONCE:
             self.add()
@@ -93,11 +101,16 @@ class Intake:
 
     def add(self) -> None:
         """Add the waiting batch. An error says how much was imported before."""
+        while self._batch:
+            for found in self._add():
+                self.take(found)
+
+    def _add(self) -> Sequence[Brought]:
+        """Add the waiting batch; returns those that have to be taken again."""
         report, batch = self.report, [*self._batch.values()]
         so_far = f"{len(report.imported)} sessions were imported before that. Import the file again to continue"
         try:
-            if batch:
-                self._importer.add(batch, self._terms.owner, report)
+            taken = self._importer.add(batch, self._terms.owner, report)
         except LimitReached as error:
             raise (LimitReached(error.most, so_far) if report.imported else error) from None
         except NoRoom as error:
@@ -108,6 +121,8 @@ class Intake:
         self._batch.clear()
         self._waiting.clear()
         self._here = self._importer.here(self._terms.owner)
+        report.missing += sum(added.missing for added in batch) - sum(found.missing for found in taken)
         for added in batch:
             if added.names and (row := self._here(added)):
                 self._earlier.note(added, str(row["session_id"]))
+        return taken
