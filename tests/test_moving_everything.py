@@ -204,6 +204,24 @@ def with_member(data: bytes, name: str, change) -> bytes:
     return changed.getvalue()
 
 
+def test_a_transcript_is_read_once_for_all_its_queued_messages(here, back, furnished, monkeypatch):
+    out, read = here.exported(), []
+    with back.manager() as manager:
+        transcripts = manager.storage.transcripts
+        messages = transcripts.messages
+
+        def noted(session_id):
+            read.append(session_id)
+            with manager.storage.queue.changing(session_id):  # nobody has to wait for it
+                return messages(session_id)
+
+        monkeypatch.setattr(transcripts, "messages", noted)
+        for waiting in (2, 0):
+            moved = Mover(manager, None, None).bring_in(io.BytesIO(out), Watch()).moved
+            assert moved.waiting == waiting
+    assert read == [furnished]
+
+
 class TestPicturesOfQueuedMessages:
     @pytest.mark.parametrize("damage", ["missing", "cut", "not one"])
     def test_one_that_is_not_in_the_export_costs_only_itself(self, here, back, furnished, damage):

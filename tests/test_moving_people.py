@@ -330,6 +330,32 @@ class TestThePage:
         assert "memories.json was not imported: it is nested more than 100 deep." in told["problems"]
         assert f"session {session_id} has more than {MOST_QUEUED} queued messages." in told["problems"]
 
+    def test_a_full_queue_needs_no_look_at_the_transcript(self, exported, there, monkeypatch):
+        manager = there[0]
+
+        def bring_in():
+            with exported.open("rb") as file:
+                return Mover(manager, None, None).bring_in(file, Watch())
+
+        bring_in()
+        [teapots] = [item for item in manager.list_sessions() if item.description == "about teapots"]
+        with manager.storage.queue.changing(teapots.session_id) as items:
+            items[:] = [QueuedMessage(f"other{number}", "more", returned=True) for number in range(MOST_QUEUED)]
+        monkeypatch.setattr(manager.storage.transcripts, "messages", lambda session_id: pytest.fail("it was read"))
+        problem = f"session {teapots.session_id} has more than {MOST_QUEUED} queued messages."
+        assert problem in bring_in().problems
+
+    def test_cancelled_it_ends_between_two_queued_messages(self, exported, there):
+        manager = there[0]
+        rewritten(exported, waiting=lambda data: b"".join(data.replace(b'"k1"', b'"k%d"' % n) for n in range(5)))
+        with zipfile.ZipFile(exported) as export:
+            session_id = json.loads(export.read("waiting.jsonl").splitlines()[0])["session_id"]
+        watch = Watch(on_progress=lambda watch: watch.cancel() if manager.queue.returned(session_id) else None)
+        with exported.open("rb") as file:
+            assert Mover(manager, None, None).bring_in(file, watch).stopped
+        # The next check after the cancellation ends it.
+        assert [item.key for item in manager.queue.returned(session_id)] == ["k0", "k1"]
+
     @pytest.mark.parametrize(
         ("record", "why"),
         [

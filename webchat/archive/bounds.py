@@ -110,14 +110,14 @@ class Watch:
     def count(self, size: int) -> None:
         """Note that more bytes of the file have been read. Raises Stopped."""
         self._read += size
-        self._check()
+        self.check()
 
     def unpack(self, size: int) -> None:
         """Note that more bytes have been unpacked from a zip. Raises Stopped."""
         self._unpacked += size
         if self._unpacked > self.bounds.unpacked:
             raise Stopped(f"the zip unpacks to more than {size_of(self.bounds.unpacked)}")
-        self._check()
+        self.check()
 
     def may_copy(self, size: int) -> bool:
         """Whether so many more bytes of the zips in a zip may be copied before their own turn, which counts them.
@@ -125,10 +125,11 @@ class Watch:
         Raises Stopped.
         """
         self._copied += size
-        self._check()
+        self.check()
         return self._copied <= self.bounds.unpacked
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raises Stopped if the import is to end."""
         if self.is_cancelled:
             raise Stopped("it was cancelled")
         if self.has_gone():

@@ -148,10 +148,15 @@ class _Export:
         return self._parsed(name, data.getvalue() or b"{}")
 
     def lines(self, name: str, copy: IO[bytes]) -> Iterator[Mapping[str, Any]]:
-        """The JSON objects on the lines of this file, an empty one for each damaged line. `copy` is filled with it."""
+        """The JSON objects on the lines of this file, an empty one for each damaged line. `copy` is filled with it.
+
+        Raises Stopped, also between two lines.
+        """
         self.unpack(name, copy, self.watch.bounds.unpacked)
         copy.seek(0)
-        return (self._parsed(name, line) for line in read_lines(copy, self.watch.bounds))
+        for line in read_lines(copy, self.watch.bounds):
+            self.watch.check()
+            yield self._parsed(name, line)
 
     def _parsed(self, name: str, data: bytes) -> Mapping[str, Any]:
         if why := fault(data, self.watch.bounds):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -65,6 +65,7 @@ class WaitingIntake:
         self._manager, self._storage, self._owner, self._report = manager, manager.storage, owner, report
         self._deleted = deleted
         self._here = manager.archive.importer.here(owner)
+        self._sent_in, self._sent = "", _Sent((), ())
 
     def take_back(self, record: Record, pictures: BroughtPictures | None) -> bool:
         """Import a message, unless it is here already or has been sent; returns whether it was imported.
@@ -84,25 +85,41 @@ class WaitingIntake:
 
     def _put_back(self, item: QueuedMessage, pictures: BroughtPictures | None, session_id: str) -> bool:
         storage = self._storage
-        with storing("A queued message could not be saved"), storage.queue.changing(session_id) as items:
-            is_known = any(known.key == item.key for known in items)
-            if is_known or any(_is_sent(message, item) for message in storage.transcripts.messages(session_id)):
-                return False
-            if len(items) >= MOST_QUEUED:
-                self._report.problem(f"session {session_id} has more than {MOST_QUEUED} queued messages.")
-                return False
-            checked = self._checked(item, pictures, session_id)
-            if checked is None:
+        with storing("A queued message could not be saved"):
+            if not self._is_new(item, session_id) or (checked := self._checked(item, pictures, session_id)) is None:
                 return False
             text, attached = checked
-            item = replace(item, text=text, files=attached.files, first=None)  # of use only to the page that sent it
-            self._require_room(item, attached, session_id)
-            for picture in attached.pictures:
-                storage.pictures.put(session_id, picture.data, picture.suffix)
             sent = tuple(picture.sent for picture in attached.pictures)
-            items.append(replace(item, returned=True, pictures=sent, client=None))
+            # Without what is of use only to the page that sent it.
+            item = replace(item, text=text, files=attached.files, pictures=sent, first=None, client=None, returned=True)
+            with storage.queue.changing(session_id) as items:
+                if not self._has_place(item, items, session_id):
+                    return False
+                self._require_room(item, attached, session_id)
+                for picture in attached.pictures:
+                    storage.pictures.put(session_id, picture.data, picture.suffix)
+                items.append(item)
         storage.bus.publish(session_id, urgent=True)
         return True
+
+    def _is_new(self, item: QueuedMessage, session_id: str) -> bool:
+        """Whether the message can be queued and has not been sent."""
+        items = self._storage.queue.items(session_id)
+        if not self._has_place(item, items, session_id):
+            return False
+        if session_id != self._sent_in:  # the messages of one session follow each other
+            # The queue was read first: a message that is sent in between is known from there.
+            self._sent = _Sent({known.key for known in items}, self._storage.transcripts.messages(session_id))
+            self._sent_in = session_id
+        return not self._sent.has(item)
+
+    def _has_place(self, item: QueuedMessage, items: Sequence[QueuedMessage], session_id: str) -> bool:
+        """Whether the message is not in the queue, and the queue is not full, which is reported."""
+        if any(known.key == item.key for known in items):
+            return False
+        if is_full := len(items) >= MOST_QUEUED:
+            self._report.problem(f"session {session_id} has more than {MOST_QUEUED} queued messages.")
+        return not is_full
 
     def _require_room(self, item: QueuedMessage, attached: Attachments, session_id: str) -> None:
         """Raises NoRoom if the message, with those of its pictures that the session lacks, is too large."""
@@ -134,12 +151,28 @@ def _named(item: QueuedMessage, pictures: BroughtPictures | None) -> list[tuple[
     return [(picture.name, found[picture.key]) for picture in item.pictures if picture.key in found]
 
 
-def _is_sent(message: Message, item: QueuedMessage) -> bool:
-    """Whether this is that queued message; it has another key if it was sent from the message field."""
-    is_same = message.role == "user" and message.content == item.text and message.created_at >= item.created_at
-    if not item.text:  # so are others without one
-        is_same = is_same and message.files == item.files and _keys(message.pictures) == _keys(item.pictures)
-    return message.key == item.key or is_same
+class _Sent:
+    """The messages that have been sent in one session: a long transcript is parsed once for all queued ones."""
+
+    def __init__(self, keys: Iterable[str], messages: Iterable[Message]) -> None:
+        """`keys` are those of further messages."""
+        self._keys: set[str | None] = {*keys}
+        self._by_text: dict[str, list[Message]] = {}
+        for message in messages:
+            self._keys.add(message.key)
+            if message.role == "user":
+                self._by_text.setdefault(message.content, []).append(message)
+
+    def has(self, item: QueuedMessage) -> bool:
+        """Whether this message is there; it has another key if it was sent from the message field."""
+        return item.key in self._keys or any(_is_same(each, item) for each in self._by_text.get(item.text, ()))
+
+
+def _is_same(message: Message, item: QueuedMessage) -> bool:
+    """Whether a message with the same text is that queued message."""
+    if not item.text and (message.files != item.files or _keys(message.pictures) != _keys(item.pictures)):
+        return False  # all without a text have the same
+    return message.created_at >= item.created_at
 
 
 def _keys(pictures: Iterable[SentPicture]) -> list[str]:
