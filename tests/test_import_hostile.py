@@ -179,6 +179,20 @@ HUGE = {
             )
         }
     },
+    "marks in each part of one message": {
+        "mapping": {
+            "a": chatgpt.node(
+                "a",
+                None,
+                "assistant",
+                {"content_type": "text", "parts": ["\ue200【"] * 10_000},
+                metadata={
+                    "content_references": [{"matched_text": "\ue200cite\ue201"}] * 500 + [{}] * 50_000,
+                    "citations": [{"metadata": {"title": "Kites", "url": "https://kites.example/"}}] * 500,
+                },
+            )
+        }
+    },
     "artifacts": {
         "chat_messages": [
             claude.message(

@@ -10,7 +10,7 @@ from webchat.archive.foreign import Conversation
 from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.lenient import Table, as_text, first_text, rows, table, text
 from webchat.archive.sources.chatgpt_canvas import Canvas
-from webchat.archive.sources.chatgpt_citations import with_links, without_marks
+from webchat.archive.sources.chatgpt_citations import Links, without_marks
 from webchat.chat.message import fenced
 from webchat.chat.parts import Note, Output, Part, Reasoning, Text, ToolCall, ToolKind, ToolStatus
 
@@ -173,17 +173,17 @@ def _of_tool(content: Table) -> str:
 
 
 def _text_in(content: Table, metadata: Table, attached: _Attachments) -> str:
-    said = content.get("text")
+    said, links = content.get("text"), Links(metadata)
     if isinstance(said, str):
-        return fenced(said) if content.get("content_type") == "code" else with_links(said, metadata)
+        return fenced(said) if content.get("content_type") == "code" else links.in_place_of_marks(said)
     is_spoken = any(table(part).get("content_type") == "audio_transcription" for part in _parts(content))
-    shown = [_part(part, metadata, attached, is_spoken) for part in _parts(content)]
+    shown = [_part(part, links, attached, is_spoken) for part in _parts(content)]
     return "\n\n".join(filter(None, (*shown, *attached.files(content))))
 
 
-def _part(part: object, metadata: Table, attached: _Attachments, is_spoken: bool) -> str:
+def _part(part: object, links: Links, attached: _Attachments, is_spoken: bool) -> str:
     if isinstance(part, str):
-        return with_links(part, metadata)
+        return links.in_place_of_marks(part)
     found = table(part)
     kind = text(found.get("content_type"))
     if said := text(found.get("text")):

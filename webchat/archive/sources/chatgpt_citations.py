@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cached_property
 from itertools import islice
 
 from webchat.archive.foreign import link
@@ -19,19 +20,47 @@ _WRITING = re.compile(r"^:::(?:writing\{[^}\n]*\})?[ \t]*(?:\n|\Z)", re.MULTILIN
 """The fences around a text meant for copying."""
 
 
-def with_links(said: str, metadata: Table) -> str:
-    """The text with links in place of its marks."""
-    if "【" in said:
-        said = _older(said, metadata)
-    if ":::writing" in said:
-        said = _WRITING.sub("", said)
-    if "\ue200" not in said and "【" not in said:
-        return said
-    for reference in islice(rows(metadata.get("content_references")), MOST):
-        mark = text(reference.get("matched_text"))
-        if mark.startswith(("\ue200", "【")):
-            said = said.replace(mark, _linked(reference))
-    return _LEFT.sub("", _MARK.sub(_named, said))
+class Links:
+    """The links of one message, which its texts have in place of their marks."""
+
+    def __init__(self, metadata: Table) -> None:
+        self._metadata = metadata
+
+    def in_place_of_marks(self, said: str) -> str:
+        """The text with links in place of its marks."""
+        if "【" in said:
+            said = _SOURCE.sub(self._older, said)
+        if ":::writing" in said:
+            said = _WRITING.sub("", said)
+        if "\ue200" not in said and "【" not in said:
+            return said
+        for mark, linked in self._by_mark:
+            said = said.replace(mark, linked)
+        return _LEFT.sub("", _MARK.sub(_named, said))
+
+    @cached_property
+    def _by_mark(self) -> list[tuple[str, str]]:
+        references = islice(rows(self._metadata.get("content_references")), MOST)
+        marked = ((text(reference.get("matched_text")), reference) for reference in references)
+        return [(mark, _linked(reference)) for mark, reference in marked if mark.startswith(("\ue200", "【"))]
+
+    def _older(self, mark: re.Match[str]) -> str:
+        """The link of an older citation."""
+        by_start, by_number = self._cited
+        shown = by_start.get(mark.start()) or by_number.get(mark[1])
+        return f" ({shown})" if shown else mark[0]
+
+    @cached_property
+    def _cited(self) -> tuple[dict[int, str], dict[str, str]]:
+        """The older citations by the position of their mark, and by its number, which most have too."""
+        by_start: dict[int, str] = {}
+        by_number: dict[str, str] = {}
+        for row in islice(rows(self._metadata.get("citations")), MOST):
+            about, start = table(row.get("metadata")), row.get("start_ix")
+            if shown := link(first_text(about, "title", "name"), text(about.get("url"))):
+                by_start.setdefault(start if type(start) is int else -1, shown)
+                by_number.setdefault(str(table(about.get("extra")).get("cited_message_idx")), shown)
+        return by_start, by_number
 
 
 def without_marks(said: str) -> str:
@@ -65,20 +94,3 @@ def _named(mark: re.Match[str]) -> str:
     except (ValueError, RecursionError):
         return ""
     return next(filter(None, map(text, values[1:])), "") if isinstance(values, list) else ""
-
-
-def _older(said: str, metadata: Table) -> str:
-    """Resolves older citations, which have the position of their mark, and mostly its number too."""
-    by_start: dict[int, str] = {}
-    by_number: dict[str, str] = {}
-    for row in islice(rows(metadata.get("citations")), MOST):
-        about, start = table(row.get("metadata")), row.get("start_ix")
-        if shown := link(first_text(about, "title", "name"), text(about.get("url"))):
-            by_start.setdefault(start if type(start) is int else -1, shown)
-            by_number.setdefault(str(table(about.get("extra")).get("cited_message_idx")), shown)
-
-    def resolved(mark: re.Match[str]) -> str:
-        shown = by_start.get(mark.start()) or by_number.get(mark[1])
-        return f" ({shown})" if shown else mark[0]
-
-    return _SOURCE.sub(resolved, said)
