@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from webchat.render.dialect import outline
 from webchat.render.markdown import GrowingMarkdown, markdown
 from webchat.render.typed import typed
 from webchat.replies.title_text import cleaned
@@ -177,6 +178,12 @@ def test_a_line_of_the_same_marks_takes_time_in_proportion(span):
 @pytest.mark.parametrize("line", [line for line in LINES if line])
 def test_the_same_line_again_and_again_does_so(line):
     assert is_linear(markdown, f"{line}\n")
+
+
+@pytest.mark.parametrize("behind", ["", "- | b\n"])
+def test_many_tables_without_empty_lines_between_do_so(behind):
+    table = f"| a | b |\n|---|---|\n{behind}"
+    assert grows_linearly(lambda text: outline().parse(text, {}), lambda size: table * (size // 2))
 
 
 @pytest.mark.parametrize("blank", [" ", "\t", "\n", "\\", "x", "1", "#", " #", "`", "~"])

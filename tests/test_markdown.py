@@ -853,7 +853,29 @@ def test_a_table_begins_right_behind_another_block(before):
     assert soup.table.find_parent(["ul", "ol", "blockquote"]) is None
 
 
-def test_a_table_without_outer_pipes_does_not():
+RULED = "| Item | Cost |\n|---|---|\n| A | 1 |\n| B | 2 |\n|---|---|\n| Total | 3 |\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "behind"), [("", ""), ("> ", "> "), ("- ", "  "), ("- a\n- b\n\n", ""), ("> a\n", "")]
+)
+def test_a_rule_between_the_rows_of_a_table_does_not_divide_it(before, behind):
+    soup = soup_of(before + RULED.strip().replace("\n", f"\n{behind}"))
+    assert [row.get_text(" ", strip=True) for row in soup.select("table")[0].select("tr")][3:] == ["--- ---", "Total 3"]
+    assert len(soup.select("table")) == 1
+
+
+@pytest.mark.parametrize("text", [RULED, f"{RULED}Text\n{RULED}", f"- a\n{RULED}\nb", f"> a\n{RULED}\n\n{RULED}"])
+def test_such_a_table_that_grows_is_at_every_place_what_it_would_be_at_once(text):
+    for end in range(len(text) + 1):
+        growing = GrowingMarkdown()
+        for place in range(end):
+            growing.grow(text[:place])
+        growing.grow(text[:end], final=True)
+        assert "".join(growing.blocks) == markdown(text[:end])
+
+
+def test_a_table_without_outer_pipes_goes_on_without_any():
     assert rows_of("a | b\n--|--\n1\n2") == [["a", "b"], ["1", ""], ["2", ""]]
 
 

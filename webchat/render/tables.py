@@ -34,9 +34,9 @@ def _table(state: StateBlock, first: int, end: int, silent: bool) -> bool:
     if _OTHER_BLOCK.match(state.src, state.bMarks[first] + state.tShift[first], state.eMarks[first]):
         return False  # a list or quotation, which may contain the table
     if silent:
-        return _follows(state, first, end)
+        return _ends_rows(state, first) if state.parentType == "table" else _follows(state, first, end)
     begun = len(state.tokens)
-    end = _end_of_rows(state, first, end)
+    state.env["outer pipes"] = _line(state, first).startswith("|")
     if not (table(state, first, end, silent) or _with_head(state, first, end, silent)):
         return False
     for line, cells in _rows(state.tokens[begun:]):
@@ -54,11 +54,9 @@ def _follows(state: StateBlock, first: int, end: int) -> bool:
     return found
 
 
-def _end_of_rows(state: StateBlock, first: int, end: int) -> int:
-    """The first line without a pipe, where GFM sees one more row, if the table's lines begin with one; else `end`."""
-    if first + 2 > end or not (_line(state, first).startswith("|") and _DELIMITERS.match(_line(state, first + 1))):
-        return end
-    return next((line for line in range(first + 2, end) if "|" not in _line(state, line)), end)
+def _ends_rows(state: StateBlock, line: int) -> bool:
+    """Whether this line ends a table: it has no pipe, though the table's first line begins with one."""
+    return bool(state.env["outer pipes"]) and "|" not in _line(state, line)
 
 
 def _with_head(state: StateBlock, first: int, end: int, silent: bool) -> bool:
