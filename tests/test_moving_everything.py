@@ -144,20 +144,45 @@ def test_all_goes_into_a_database_and_back_byte_for_byte(here, base, back, furni
             assert [name for name, _ in given] == ["0.png", "1.png", "0.png"]
 
 
-def test_a_message_that_waits_in_the_trash_is_there_when_its_session_is_restored(here, base, back):
+@pytest.fixture
+def trashed(here):
+    """A session in the trash with a queued message."""
     with here.manager() as manager:
         session_id = manager.create_session().session_id
         manager.send_message("hello", session_id)
         queue(manager, session_id, "k1", "and this?", RED)
         manager.housekeeping.delete([session_id])
+    return session_id
+
+
+def test_a_message_that_waits_in_the_trash_is_there_when_its_session_is_restored(here, base, back, trashed):
     out = here.exported()
     assert "1 into the trash, 0 memories, 1 unsent messages" in base.imports(out).stdout
     assert "1 into the trash, 0 memories, 1 unsent messages" in back.imports(base.exported()).stdout
     assert "0 into the trash, 0 memories, 0 unsent messages" in back.imports(out).stdout
     with back.manager() as manager:
-        manager.housekeeping.restore([session_id])
-        assert [item.text for item in manager.queue.returned(session_id)] == ["and this?"]
-        assert manager.queue.files_of(session_id, ["k1"]) == [("0.png", RED)]
+        manager.housekeeping.restore([trashed])
+        assert [item.text for item in manager.queue.returned(trashed)] == ["and this?"]
+        assert manager.queue.files_of(trashed, ["k1"]) == [("0.png", RED)]
+
+
+@pytest.mark.parametrize("times", [{}, {"deleted_at": "9999-12-31T00:00:00Z"}], ids=["missing", "to come"])
+def test_a_message_that_waits_in_the_trash_needs_no_time_of_deletion(here, base, trashed, times):
+    out = with_member(here.exported(), "deleted.json", lambda data: json.dumps({trashed: times}).encode())
+    assert "1 into the trash, 0 memories, 1 unsent messages" in base.imports(out).stdout
+    assert "0 into the trash, 0 memories, 0 unsent messages" in base.imports(out).stdout, "nothing is left out"
+
+
+def test_a_message_of_a_session_that_was_deleted_here_is_reported(here, base, furnished):
+    out = here.exported()
+    base.imports(out)
+    with base.manager() as manager:
+        with manager.storage.queue.changing(furnished) as items:
+            items.clear()
+        manager.housekeeping.delete([furnished])
+    told = base.imports(out, code=1)
+    assert "0 unsent messages" in told.stdout
+    assert f"no queued message was added to session {furnished}, which is in the trash here." in told.stderr
 
 
 class Watched(io.BytesIO):

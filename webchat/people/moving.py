@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from tempfile import TemporaryFile
@@ -86,15 +86,17 @@ class Mover:
                 return
             export, report.moved = _Export(archive, watch, report), Moved()
             deleted = export.object(DELETED) if DELETED in archive.namelist() else {}
-            self._bring_trash(export, deleted, report.moved)
+            into_trash = self._bring_trash(export, deleted, report.moved)
             if report.stopped:
                 return
-            self._bring_waiting(export, deleted, report.moved)
+            intake = WaitingIntake(self._manager, self._owner, deleted, into_trash, report)
+            self._bring_waiting(export, intake, report.moved)
             self._bring_memories(export.object(MEMORIES), report.moved, report)
             if SETTINGS in archive.namelist():
                 self._bring_settings(export.object(SETTINGS), report)
 
-    def _bring_trash(self, export: _Export, deleted: Mapping[str, Any], moved: Moved) -> None:
+    def _bring_trash(self, export: _Export, deleted: Mapping[str, Any], moved: Moved) -> Collection[str]:
+        """Returns the sessions that were put into the trash."""
         now = self._manager.store.trash_mark()
 
         def mark(session_id: str) -> Row:
@@ -103,14 +105,14 @@ class Mover:
         with TemporaryFile() as trash:
             export.unpack(TRASH, trash, export.watch.bounds.unpacked)
             if not trash.tell():
-                return
+                return ()
             # A part of the same file, with its own progress; cancelling ends both.
             report = self._manager.archive.bring_in(trash, self._owner, replace(export.watch), self._may_work_in, mark)
         moved.trash += len(report.imported)
         export.report.add(replace(report, imported=[], grown=[], in_trash=[], known=0, empty=0))
+        return {*report.imported}
 
-    def _bring_waiting(self, export: _Export, deleted: Mapping[str, Any], moved: Moved) -> None:
-        intake = WaitingIntake(self._manager, self._owner, deleted, export.report)
+    def _bring_waiting(self, export: _Export, intake: WaitingIntake, moved: Moved) -> None:
         with TemporaryFile() as waiting:  # with pictures it may be large
             for record, pictures in with_pictures(export.lines(WAITING, waiting)):
                 moved.waiting += intake.take_back(record, pictures)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -59,11 +59,19 @@ class WaitingIntake:
     """Imports unsent messages. They are not sent automatically, but put into the message fields of their sessions."""
 
     def __init__(
-        self, manager: WebChatSessionManager, owner: str | None, deleted: Mapping[str, Any], report: Report
+        self,
+        manager: WebChatSessionManager,
+        owner: str | None,
+        deleted: Mapping[str, Any],
+        into_trash: Collection[str],
+        report: Report,
     ) -> None:
-        """`deleted` has the time of deletion of each session in the export's trash."""
+        """`deleted` has the time of deletion of each session in the export's trash.
+
+        `into_trash` are the sessions that this import has put into the trash, perhaps with another time.
+        """
         self._manager, self._storage, self._owner, self._report = manager, manager.storage, owner, report
-        self._deleted = deleted
+        self._deleted, self._into_trash = deleted, into_trash
         self._here = manager.archive.importer.here(owner)
         self._sent_in, self._sent = "", _Sent((), ())
 
@@ -77,16 +85,20 @@ class WaitingIntake:
         if item is None or row is None:
             self._report.problem("a queued message could not be imported: it, or its session, is damaged.")
             return False
-        # A session that was deleted here since keeps what it has.
+        session_id = row["session_id"]
+        with storing("A queued message could not be read"):
+            if not self._is_new(item, session_id):
+                return False
         was_deleted = table(self._deleted.get(record["session_id"])).get("deleted_at")
-        return (row.get("deleted_at") or None) in (None, was_deleted) and self._put_back(
-            item, pictures, row["session_id"]
-        )
+        if session_id not in self._into_trash and (row.get("deleted_at") or None) not in (None, was_deleted):
+            self._report.problem(f"no queued message was added to session {session_id}, which is in the trash here.")
+            return False
+        return self._put_back(item, pictures, session_id)
 
     def _put_back(self, item: QueuedMessage, pictures: BroughtPictures | None, session_id: str) -> bool:
         storage = self._storage
         with storing("A queued message could not be saved"):
-            if not self._is_new(item, session_id) or (checked := self._checked(item, pictures, session_id)) is None:
+            if (checked := self._checked(item, pictures, session_id)) is None:
                 return False
             text, attached = checked
             sent = tuple(picture.sent for picture in attached.pictures)
