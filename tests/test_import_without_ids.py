@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from webchat.archive.brought import Brought
+from webchat.archive.brought import Brought, Report
 from webchat.archive.earlier import MOST_ALIKE, Earlier
 from webchat.archive.foreign import Beginnings
 from webchat.archive.foreign_node import ForeignNode
@@ -229,6 +229,35 @@ TAX = (*HELLO, "My tax?", "Form 1040.")
 BREAD = (*HELLO, "Bake bread", "Take flour.")
 
 
+@known_by_name
+def test_a_session_that_cannot_be_read_is_reported(manager, bring_in, kind, monkeypatch):
+    bring_in(kind(*BREAD))
+    monkeypatch.setattr(manager.storage, "export", fails)
+    (problem,) = bring_in(kind(*BREAD, *MORE)).problems
+    assert "nothing was added to it. It could not be changed: Input/output error" in problem
+
+
+def fails(session_id):
+    raise OSError(5, "Input/output error")
+
+
+@known_by_content
+def test_a_session_that_cannot_be_read_keeps_no_conversation_out(manager, bring_in, kind, monkeypatch):
+    (first,) = bring_in(kind(*BREAD)).imported
+    export = manager.storage.export
+
+    def damaged(session_id):
+        return fails(session_id) if session_id == first else export(session_id)
+
+    monkeypatch.setattr(manager.storage, "export", damaged)
+    report = bring_in(in_zip(kind(*TAX), kind("Third", "Three"), kind(*BREAD, *MORE)))
+    assert {said(manager, each) for each in report.imported} == {TAX, ("Third", "Three"), (*BREAD, *MORE)}
+    (problem,) = report.problems
+    assert problem == f"session {first} could not be compared with others like it: Input/output error."
+    again = bring_in(in_zip(kind(*TAX), kind(*BREAD, *MORE)))
+    assert (again.imported, again.known) == ([], 2)
+
+
 @known_by_content
 @pytest.mark.parametrize("at_once", [1, 100], ids=["between batches", "within a batch"])
 @pytest.mark.parametrize("other", [BREAD, TAX, HELLO, (*TAX, *MORE)], ids=["another", "same", "older", "newer"])
@@ -291,7 +320,7 @@ def test_one_conversation_is_compared_with_few_others(manager, bring_in):
         role = "assistant" if number % 2 else "user"
         names.add([role, text], ForeignNode("", None, role, text))
     found = Brought({"extra": {"imported": {"from": "plain"}}}, b"", names=names.names)
-    assert Differing(manager.storage, None).session_for(found).session_id not in compared
+    assert Differing(manager.storage, None).session_for(found, Report()).session_id not in compared
     assert len(set(compared)) == len(compared) == MOST_ALIKE
     (session_id,) = bring_in(in_list(*texts)).imported
     assert said(manager, session_id) == tuple(texts)

@@ -7,10 +7,11 @@ from itertools import count, takewhile
 from typing import Any
 
 from webchat.archive.alignment import Imported, tree_of
-from webchat.archive.brought import Brought
+from webchat.archive.brought import Brought, Report
 from webchat.archive.foreign import id_of
 from webchat.archive.lenient import table, text
 from webchat.chat.session import Row
+from webchat.errors import StorageError, storing, why
 from webchat.storage.protocols import Storage
 
 MOST_ALIKE = 10
@@ -31,21 +32,35 @@ class Earlier:
         self._compared = "", Imported((), is_exact=True)
         """The session compared last, and its messages: many conversations may begin like it."""
 
-    def session_for(self, found: Brought) -> Brought:
-        """The conversation as the session that it belongs to, which may be a new one."""
+    def session_for(self, found: Brought, report: Report) -> Brought:
+        """The conversation as the session that it belongs to, which may be a new one.
+
+        The report notes sessions that cannot be read: nothing is recognised as one of these. Raises StorageError if all
+        cannot be read for now.
+        """
         source, known = name_of(found.row)[0], self._ids()
         numbered = (f"{found.names[-1]}-{number}" for number in count(2))
         more = [*takewhile(lambda name: (source, name) in known, numbered)]
         names = [*found.names, *more, f"{found.names[-1]}-{len(more) + 2}"]
         taken = [name for name in names if (source, name) in known]
         for name in taken[: -MOST_ALIKE - 1 : -1]:
-            if self.are_one(known[source, name], found):
+            if self._may_be(known[source, name], found, report):
                 return found.called(known[source, name], name)
         name = next(name for name in names if (source, name) not in known)
         return found.called(id_of(source, name), name)
 
+    def _may_be(self, session_id: str, found: Brought, report: Report) -> bool:
+        try:
+            with storing("It could not be read"):
+                return self.are_one(session_id, found)
+        except StorageError as error:
+            if error.is_away:
+                raise
+            report.problem(f"session {session_id} could not be compared with others like it: {why(error.cause)}.")
+            return False
+
     def are_one(self, session_id: str, found: Brought) -> bool:
-        """Whether a session and a conversation without an id are one."""
+        """Whether a session and a conversation without an id are one. Raises StorageError, OSError."""
         if session_id != self._compared[0]:
             if self._storage.export(session_id).startswith(found.transcript):  # which costs less than reading both
                 return True

@@ -12,7 +12,7 @@ from webchat.archive.fitting import fitted
 from webchat.archive.growth import Growth
 from webchat.archive.importer import Importer
 from webchat.chat.session import Row, session_of
-from webchat.errors import InvalidInput, LimitReached, NoRoom, SessionBusy, StorageError
+from webchat.errors import InvalidInput, LimitReached, NoRoom, SessionBusy, StorageError, storing
 
 BYTES_AT_ONCE = 8 * 1024 * 1024
 """About how many bytes of transcripts and pictures are added together."""
@@ -64,7 +64,7 @@ class Intake:
     def _recognised(self, found: Brought) -> Brought:
         """The conversation as the session that it belongs to. Another import may have added sessions meanwhile."""
         while True:
-            chosen = self._earlier.session_for(found)
+            chosen = self._earlier.session_for(found, self.report)
             row = self._here(chosen)
             if row is None or self._earlier.knows(chosen):
                 return chosen
@@ -88,7 +88,8 @@ class Intake:
             return
         try:
             is_in_trash = self._terms.mark(found.session_id)
-            has_grown = not is_in_trash and self._growth.add(name, found, self._terms.owner)
+            with storing("It could not be changed"):
+                has_grown = not is_in_trash and self._growth.add(name, found, self._terms.owner)
         except (InvalidInput, SessionBusy, NoRoom, LimitReached, StorageError) as error:
             report.unread("", f"“{row.get('description', name)}”", f"nothing was added to it. {str(error).rstrip('.')}")
             return
