@@ -6,9 +6,11 @@ import csv
 import io
 import json
 import zipfile
+from base64 import b64encode
 
 import pytest
 
+from tests.pictures import png
 from webchat.archive.brought import Brought, Report
 from webchat.archive.earlier import MOST_ALIKE, Earlier
 from webchat.archive.foreign import Beginnings
@@ -279,6 +281,32 @@ def test_another_import_may_add_one_that_begins_alike_meanwhile(manager, bring_i
     assert (len(report.imported), len(report.grown), report.known) == {BREAD: (2, 0, 0), HELLO: (1, 1, 0)}.get(
         other, (1, 0, 1)
     )
+
+
+def with_picture(data):
+    url = f"data:image/png;base64,{b64encode(data).decode()}"
+    asked = [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": url}}]
+    return [{"role": "user", "content": asked}, {"role": "assistant", "content": "A cat."}]
+
+
+def with_tool(given):
+    call = {"id": "c", "function": {"name": "read", "arguments": given}}
+    asked = {"role": "user", "content": "Is it there?"}
+    return [asked, {"role": "assistant", "content": "Yes.", "tool_calls": [call]}]
+
+
+@pytest.mark.parametrize(
+    "talks",
+    [[with_picture(png(1, 1)), with_picture(png(2, 2))], [with_tool("a.txt"), with_tool("b.txt")]],
+    ids=["picture", "tool's input"],
+)
+def test_two_that_differ_only_in_what_is_no_text_stay_apart(manager, bring_in, talks):
+    first, second = (json.dumps(talk).encode() for talk in talks)
+    assert len(bring_in(in_zip(first, second)).imported) == 2
+    assert bring_in(first).known == bring_in(second).known == 1
+    (longer,) = bring_in(json.dumps([*talks[1], *plain(*MORE)]).encode()).grown
+    assert bring_in(in_zip(second, first)).known == 2
+    assert said(manager, longer)[2:] == MORE
 
 
 EARLIER = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import count, takewhile
+from collections.abc import Iterator, Mapping
+from itertools import chain, count, takewhile
 from typing import Any
 
 from webchat.archive.alignment import Imported, tree_of
@@ -39,15 +39,19 @@ class Earlier:
         cannot be read for now.
         """
         source, known = name_of(found.row)[0], self._ids()
-        numbered = (f"{found.names[-1]}-{number}" for number in count(2))
-        more = [*takewhile(lambda name: (source, name) in known, numbered)]
-        names = [*found.names, *more, f"{found.names[-1]}-{len(more) + 2}"]
-        taken = [name for name in names if (source, name) in known]
+        taken = [each for name in found.names for each in self._taken(source, name)]
         for name in taken[: -MOST_ALIKE - 1 : -1]:
             if self._may_be(known[source, name], found, report):
                 return found.called(known[source, name], name)
-        name = next(name for name in names if (source, name) not in known)
+        last = found.names[-1]
+        numbered = f"{last}-{len([*self._taken(source, last)]) + 1}"
+        name = next((name for name in found.names if (source, name) not in known), numbered)
         return found.called(id_of(source, name), name)
+
+    def _taken(self, source: str, name: str) -> Iterator[str]:
+        """The name and its numbered ones, as far as sessions have them."""
+        numbered = (f"{name}-{number}" for number in count(2))
+        return takewhile(lambda each: (source, each) in self._ids(), chain([name], numbered))
 
     def _may_be(self, session_id: str, found: Brought, report: Report) -> bool:
         try:
