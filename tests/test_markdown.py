@@ -306,12 +306,48 @@ def test_tags_in_code_stay_text(text):
         ("<a href='https://a.example'>https://b.example</a>", "https://a.example", "https://b.example"),
         ("<img src='https://a.example/b.png' alt='a &lt; b' width='3'/>", "https://a.example/b.png", "a < b"),
         ("<img src='https://a.example/b.png'>", "https://a.example/b.png", "picture"),
-        ("<a href='https://a.example'><img src='https://b.example' alt='b'></a>", "https://a.example", "b"),
+        ('<a href="https://a.example" title="5 > 3">b</a>', "https://a.example", "b"),
+        ("<a title=\"a > <b> ' href='c'\" href='https://a.example'>b</a>", "https://a.example", "b"),
+        ("<img alt='5 > 3' src='https://a.example'>", "https://a.example", "5 > 3"),
+        ("<a href='https://a.example'>[1]</a>", "https://a.example", "[1]"),
     ],
 )
 def test_links_and_pictures_as_html_are_what_they_would_be_otherwise(text, address, name):
     (link,) = soup_of(text).select("a")
     assert (link["href"], link.get_text()) == (address, name)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("a=1&region=eu&timestamp=5&currency=EUR&copy", "a=1&region=eu&timestamp=5&currency=EUR&copy"),
+        ("a=1&amp;region;&#38;b=%20&#x26;c", "a=1&region;&b=%20&c"),
+    ],
+)
+def test_only_character_references_with_a_semicolon_are_decoded_in_tags(written, meant):
+    address = f"https://a.example/?{written}"
+    link, picture = soup_of(f"<a href='{address}'>b</a> <img src='{address}'>").select("a")
+    assert link["href"] == picture["href"] == f"https://a.example/?{meant}"
+    assert shown(f"<code>{written}</code>") == meant
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "[c](https://b.example)",
+        "![c](https://b.example)",
+        "*[c][d]*",
+        "[d]",
+        "<img src='https://b.example'>",
+        "<https://b.example>",
+        "<a href='https://b.example'>c</a>",
+    ],
+)
+def test_a_link_as_html_around_another_or_a_picture_stays_text(inner):
+    definition = "[d]: https://b.example" if "[d]" in inner else ""
+    soup = soup_of(f'<a href="https://a.example">x {inner}</a>\n\n{definition}')
+    assert [link["href"] for link in soup.select("a")] == ["https://a.example", "https://b.example"]
+    assert soup.p.get_text().startswith('<a href="https://a.example">x ')
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from html import unescape
 from itertools import islice
 
 from markdown_it import MarkdownIt
+from markdown_it.common.utils import normalizeReference, replaceEntityPattern
 from markdown_it.renderer import RendererHTML
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
@@ -17,6 +17,8 @@ LONGEST = 200
 """The most characters between two tags, which limits the search for the closing one."""
 DEEPEST, MOST_BETWEEN = 8, 16
 """How deeply tags are nested at most, and how many are between two that belong together; others stay text."""
+LONGEST_TAG = 600
+"""The most characters of the tag of a link or picture, with its attributes."""
 _NAMES = {
     **{name: name for name in ("sub", "sup", "kbd", "u", "mark", "em", "strong", "s", "del", "code", "small")},
     "b": "strong",
@@ -26,9 +28,13 @@ _NAMES = {
 }
 """The element for each tag."""
 _LINE_BREAK = re.compile(r"<br\s*/?>(?:[ \t]*\n[ \t]*)?", re.IGNORECASE)
-_LINK = re.compile(r"<(/?)(a)(?:\s[^<>]{0,500})?>", re.IGNORECASE)
-_PICTURE = re.compile(r"<img\s[^<>]{1,500}>", re.IGNORECASE)
-_VALUES = re.compile(r"""\s(href|src|alt)=(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+_ATTRIBUTES = r"""(?:\s(?:[^<>"']|"[^"]*+"|'[^']*+')*+)?"""
+_LINK = re.compile(rf"<(/?)(a){_ATTRIBUTES}>", re.IGNORECASE)
+_PICTURE = re.compile(rf"<img(?=\s){_ATTRIBUTES}>", re.IGNORECASE)
+_VALUES = re.compile(r"""\s([\w:-]++)=(?:"([^"]*)"|'([^']*)')""")
+_REFERENCE = re.compile(r"&([a-z][a-z0-9]{1,31}|#\d{1,7}|#x[0-9a-f]{1,6});", re.IGNORECASE)
+_LINKED = re.compile(r"\][\[(]|<(?:a|img)\s|<[a-z][a-z0-9+.-]{1,31}:", re.IGNORECASE)
+_LABEL = re.compile(r"\[([^\[\]]+)\]")
 _TAG = re.compile(rf"<(/?)({'|'.join(_NAMES)})\s*>", re.IGNORECASE)
 
 
@@ -46,7 +52,7 @@ def _tag(state: StateInline, silent: bool) -> bool:
             state.push("br", "br", 0)
         state.pos = found.end()
         return True
-    if picture := _PICTURE.match(state.src, state.pos, state.posMax):
+    if picture := _PICTURE.match(state.src, state.pos, _tag_end(state)):
         return _push_picture(state, picture, silent=silent)
     opening = _TAG.match(state.src, state.pos, state.posMax) or _link(state)
     closing = _closing(state, opening) if opening and not opening[1] and state.level < DEEPEST else None
@@ -58,10 +64,20 @@ def _tag(state: StateInline, silent: bool) -> bool:
     return True
 
 
+def _tag_end(state: StateInline) -> int:
+    return min(state.posMax, state.pos + LONGEST_TAG)
+
+
 def _link(state: StateInline) -> re.Match[str] | None:
     """The tag of a link with a target that begins here."""
-    opening = _LINK.match(state.src, state.pos, state.posMax) if not state.linkLevel else None
+    opening = _LINK.match(state.src, state.pos, _tag_end(state)) if not state.linkLevel else None
     return opening if opening and not opening[1] and _target(state, opening[0], "href") else None
+
+
+def _has_link(state: StateInline, text: str) -> bool:
+    """Whether there is a link or picture in a text: a link around it would hide where one of them leads."""
+    known = state.env.get("references", {})
+    return bool(_LINKED.search(text)) or any(normalizeReference(label) in known for label in _LABEL.findall(text))
 
 
 def _target(state: StateInline, tag: str, attribute: str) -> str:
@@ -71,11 +87,16 @@ def _target(state: StateInline, tag: str, attribute: str) -> str:
 
 
 def _values(tag: str) -> dict[str, str]:
-    return {found[1].lower(): unescape(found[2] or found[3] or "").strip() for found in _VALUES.finditer(tag)}
+    return {found[1].lower(): _decoded(found[2] or found[3] or "").strip() for found in _VALUES.finditer(tag)}
+
+
+def _decoded(text: str) -> str:
+    """The text without its character references. Those that do not end with ";" are parameters of an address."""
+    return _REFERENCE.sub(lambda found: replaceEntityPattern(found[0], found[1]), text)
 
 
 def _closing(state: StateInline, opening: re.Match[str]) -> re.Match[str] | None:
-    """The closing tag; None if there is none near enough, or nothing before it."""
+    """The closing tag; None if there is none near enough, nothing before it, or a link in a link."""
     depth, name = 1, opening[2].lower()
     end = min(state.posMax, opening.end() + LONGEST + len(opening[0]) + 1)
     tags = _LINK if name == "a" else _TAG
@@ -83,7 +104,8 @@ def _closing(state: StateInline, opening: re.Match[str]) -> re.Match[str] | None
         if tag[2].lower() == name:
             depth += -1 if tag[1] else 1
         if depth == 0:
-            return tag if state.src[opening.end() : tag.start()].strip() else None
+            text = state.src[opening.end() : tag.start()]
+            return tag if text.strip() and not (name == "a" and _has_link(state, text)) else None
     return None
 
 
@@ -91,7 +113,7 @@ def _push(state: StateInline, opening: re.Match[str], closing: re.Match[str]) ->
     tag, end = opening[2].lower(), state.posMax
     name = "link" if tag == "a" else _NAMES[tag]
     if name == "code":
-        state.push("code_inline", "code", 0).content = unescape(state.src[opening.end() : closing.start()])
+        state.push("code_inline", "code", 0).content = _decoded(state.src[opening.end() : closing.start()])
         return
     opened = state.push(f"{name}_open", _NAMES.get(tag, tag), 1)
     if name == "link":
