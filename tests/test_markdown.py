@@ -785,6 +785,21 @@ def test_tags_of_blocks_in_details_are_not_shown():
     assert soup.get_text("|", strip=True).replace("\n", "|") == "a|<|p|>|b|c|d|e|<p>f</p>|Details|g|<p>h</p>"
 
 
+@pytest.mark.parametrize(
+    ("line", "paragraphs"),
+    [
+        ("<p>one</p><p>two</p>", ["one", "two"]),
+        ("<P class='x'>one</P> <div>*two*</div>", ["one", "two"]),
+        ("<div><p>one</p></div>", ["one"]),
+        ("<p>one `<p>`</p><p></p>", ["one <p>"]),
+        ("<p>one</p> and <p>two</p>", ["<p>one</p> and <p>two</p>"]),
+    ],
+)
+def test_paragraphs_on_one_line_in_details_are_shown_one_by_one(line, paragraphs):
+    details = soup_of(f"<details>\n{line}\n</details>").details
+    assert [paragraph.get_text() for paragraph in details.select("p")] == paragraphs
+
+
 def test_details_on_one_line():
     details = soup_of("<details><summary>Answer</summary>It is **42**.</details>").details
     assert (details.summary.get_text(), details.p.get_text()) == ("Answer", "It is 42.")

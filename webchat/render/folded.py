@@ -21,7 +21,11 @@ _TAG = re.compile(rf"</?(?:summary|details){_ATTRIBUTES}>", re.IGNORECASE)
 _BLOCK = re.compile(rf"</?(?:p|div|center|h[1-6]){_ATTRIBUTES}>", re.IGNORECASE)
 """Tags that models put around text in the element, though it is made of blocks anyway."""
 _ALONE = re.compile(rf"(?:</?(?:p|div|center){_ATTRIBUTES}>[ \t]*)++$", re.IGNORECASE)
-_AROUND = re.compile(rf"<(p|div|center){_ATTRIBUTES}>(.*)</\1>[ \t]*$", re.IGNORECASE)
+_PARAGRAPH = re.compile(
+    rf"(?:<(?:p|div|center){_ATTRIBUTES}>[ \t]*)++((?:(?!</(?:p|div|center)>).)*+)(?:</(?:p|div|center)>[ \t]*)++",
+    re.IGNORECASE,
+)
+_AROUND = re.compile(rf"(?:{_PARAGRAPH.pattern})++$", re.IGNORECASE)
 _MARGIN = re.compile(r"^[ \t>]+", re.MULTILINE)
 _FENCE = re.compile(r"`{3,}|~{3,}")
 
@@ -125,7 +129,7 @@ def _push_body(state: StateBlock, first: int, begin: int, last: int, stop: int |
 
 
 def _wrapped(state: StateBlock, first: int, end: int, silent: bool) -> bool:
-    """A line of the element without the tags of a paragraph that are alone on it or around its text."""
+    """A line of the element without the tags of a paragraph that are alone on it or around its texts."""
     if state.env.get("folded") != state.level or state.is_code_block(first):
         return False
     begin = state.bMarks[first] + state.tShift[first]
@@ -134,9 +138,10 @@ def _wrapped(state: StateBlock, first: int, end: int, silent: bool) -> bool:
         return False
     if not silent:
         state.line = first + 1
-        if around and around[2].strip():
-            _push_text(state, "paragraph", "p", around[2].strip())
-            state.tokens[-3].map = state.tokens[-2].map = [first, state.line]
+        for paragraph in _PARAGRAPH.finditer(state.src, begin, state.eMarks[first]) if around else ():
+            if text := paragraph[1].strip():
+                _push_text(state, "paragraph", "p", text)
+                state.tokens[-3].map = state.tokens[-2].map = [first, state.line]
     return True
 
 
