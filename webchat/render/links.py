@@ -30,7 +30,12 @@ space, and the delimiters of bold text and code."""
 _JOINT = re.compile(r"(?<=[A-Za-z0-9])[^\x00-\x7f]+")
 _TITLE = re.compile(r"/(?:wiki|item)/[^/]*$")
 """The title of a page, such as "C语言", which may be in two scripts."""
-_GOES_ON = re.compile(r"/\w|[.&=_%-][A-Za-z0-9]")
+_GOES_ON = re.compile(r"[/.&=_%-][A-Za-z0-9]|/_")
+_HOST = re.compile(r"(?:https?://|mailto:)[^/?#]*$", re.IGNORECASE)
+_SENTENCE = re.compile(
+    "[\u060c\u061b\u061f\u06d4\u0964\u0965\u2014\u2026\u3001\u3002\uff01\uff0c\uff0e\uff1a\uff1b\uff1f\uff61\uff64]"
+)
+"""Punctuation of a sentence, so that a text comes before it."""
 
 
 def link_addresses(parser: MarkdownIt) -> None:
@@ -73,7 +78,9 @@ def _url_at(state: StateInline, begin: int) -> str:
     assert run is not None  # noqa: S101  (a scheme begins there)
     linkify = state.md.linkify
     # linkify-it knows no address such as [::1]: it sees a name of the same length.
-    known = _NUMERIC_HOST.sub(lambda found: found[1] + "x" * len(found[2]), _without_text(run[0]), count=1)
+    known = _NUMERIC_HOST.sub(
+        lambda found: found[1] + "x" * len(found[2]), _without_text(run[0], state.src[begin - 1 : begin]), count=1
+    )
     found = linkify.match_at_start(known) if linkify and len(run[0]) < LONGEST else None
     if found is None:
         end = _BLANK.search(state.src, run.end())
@@ -86,18 +93,22 @@ def _url_at(state: StateInline, begin: int) -> str:
     return url.rstrip(before) if before and before in "_~" else url
 
 
-def _without_text(run: str) -> str:
+def _without_text(run: str, before: str) -> str:
     """A run that begins with an address, without the text that follows in a script that puts no space there.
 
-    Letters of such a script right after Latin ones or digits are that text, unless the address has others before them,
-    names a page, or goes on behind them.
+    Letters of such a script right after Latin ones or digits are that text in the name of a host. Elsewhere they are if
+    they are in a sentence: punctuation follows, or more text, and there is no space before the address either.
+    Not if the address has others before them, names a page, or goes on behind them.
     """
-    run = _BEHIND.split(run, maxsplit=1)[0]
+    mark = _BEHIND.search(run)
+    run, behind = (run[: mark.start()], mark[0]) if mark else (run, "")
     joint = _JOINT.search(run)
     if joint is None or not is_unspaced(joint[0][0]) or not run[: joint.start()].isascii():
         return run
-    goes_on = _GOES_ON.match(run, joint.end()) or _TITLE.search(run, 0, joint.start())
-    return run if goes_on else run[: joint.start()]
+    if _GOES_ON.match(run, joint.end()) or _TITLE.search(run, 0, joint.start()):
+        return run
+    in_sentence = _SENTENCE.match(behind) or (joint.end() < len(run) and before and is_unspaced(before))
+    return run[: joint.start()] if in_sentence or _HOST.match(run, 0, joint.start()) else run
 
 
 def _push_link(state: StateInline, address: str, text: str) -> None:
