@@ -234,6 +234,21 @@ def test_any_text_does_so(part):
     assert is_linear(markdown, part)
 
 
+def test_many_unindented_code_blocks_in_a_list_do_so():
+    assert grows_linearly(markdown, lambda size: "- ```\n x\n x\n x\n" * (size // 2))
+
+
+@pytest.mark.parametrize("inner", ["\n```\ncode\n```\n", "a:\n```js\ncode\n```\n", "a\n~~~\n"])
+def test_so_does_a_document_with_many_blocks_that_grows(inner):
+    def text(size):
+        return "```markdown\n" + inner * (4 * size // len(inner))
+
+    def growing(text):
+        streamed(text.partition("\n\n")[2])
+
+    assert grows_linearly(growing, text)
+
+
 @given(st.lists(st.sampled_from(LINES), min_size=2, max_size=5).map(lambda lines: "\n".join(lines) + "\n\nend\n\n"))
 @settings(max_examples=8, derandomize=True, deadline=None)
 def test_so_does_a_text_that_grows_by_blocks(part):

@@ -6,6 +6,8 @@ import re
 
 import pytest
 from bs4 import BeautifulSoup
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from webchat.render.markdown import GrowingMarkdown, markdown
 
@@ -444,7 +446,7 @@ another
 """
 
 
-@pytest.mark.parametrize("language", ["markdown", "Markdown", "md", "mdx", "text", "md title=a", "README.md"])
+@pytest.mark.parametrize("language", ["markdown", "Markdown", "md", "mdx", "md title=a", "README.md"])
 def test_inner_blocks_of_a_document_need_no_language(language):
     soup = soup_of(BARE.replace("markdown", language, 1))
     document, another = soup.select("pre code")
@@ -476,10 +478,25 @@ def test_a_bare_fence_closes_a_document_unless_all_fences_say_that_it_opens_a_bl
 
 @pytest.mark.parametrize("text", [DOCUMENT, BARE, BARE.replace("After it.", ""), BARE[:-40]])
 def test_a_document_that_grows_is_at_every_place_what_it_would_be_at_once(text):
+    assert_grows_alike(text)
+
+
+FENCE_LINES = ["```", "```js", "~~~", "````", "", "", "a", "b:", " ", " ```", "    ```", "> ```", "- ```", "`` `"]
+
+
+@pytest.mark.parametrize("begin", ["```md\n", "```\n", "  ~~~md a`b`\n", "- ```\n", "> ```md\n"])
+@given(st.lists(st.sampled_from(FENCE_LINES), max_size=12).map("\n".join))
+@settings(max_examples=20, derandomize=True, deadline=None)
+def test_so_is_any_other_block_with_fences(begin, text):
+    assert_grows_alike(begin + text)
+
+
+def assert_grows_alike(text):
     for step in (1, 7, len(text)):
         growing = GrowingMarkdown()
         for end in range(0, len(text), step):
             growing.grow(text[:end])
+            assert growing.tail == growing.unfinished(text[growing.shown : end])
         growing.grow(text, final=True)
         assert "".join(growing.blocks) == markdown(text)
     for end in range(len(text)):
@@ -527,6 +544,35 @@ def test_a_block_in_a_list_may_have_code_that_is_not_indented(mark, end):
 )
 def test_a_block_in_a_list_that_nothing_closes_ends_with_its_item(text):
     assert soup_of(text).select_one("pre code").get_text().strip() == "a"
+
+
+@pytest.mark.parametrize(
+    ("text", "codes", "plain"),
+    [
+        (
+            "1. do\n   ```\n   foo\n\nbar text\n\n2. b\n   ```\n   x\n   ```\n",
+            ["foo\n\n", "x\n"],
+            ["do", "bar text", "b"],
+        ),
+        ("- ```\n  code\n\nParagraph\n\n```\nmore\n```\n", ["code\n\n", "more\n"], ["Paragraph"]),
+        ("- ```bash\n  ls\n- b\n  ```\n", ["ls\n", ""], ["b"]),
+        ("- ```\n\n  ls\nb\n```\n", ["\nls\n", ""], ["b"]),
+        ("- ```\nls\n- b\n- ```\n  x\n  ```\n", ["", "x\n"], ["ls", "b"]),
+    ],
+)
+def test_what_follows_an_indented_block_in_a_list_is_no_code(text, codes, plain):
+    soup = soup_of(text)
+    assert [code.extract().get_text() for code in soup.select("pre code")] == codes
+    for figure in soup.select("figure"):
+        figure.extract()
+    assert [*filter(None, soup.get_text("\n").split("\n"))] == plain
+
+
+@pytest.mark.parametrize("language", ["text", "txt", "plaintext", "out.txt"])
+def test_prose_between_two_blocks_of_plain_text_is_no_code(language):
+    soup = soup_of(f"```{language}\nOut:\n\n```\nThen\n```\nls\n```\nend")
+    assert [code.get_text() for code in soup.select("pre code")] == ["Out:\n\n", "ls\n"]
+    assert [each.get_text() for each in soup.select("p")] == ["Then", "end"]
 
 
 @pytest.mark.parametrize("info", ["python:src/a.py", "python,ignore", "python{1,3}", "python title=a"])

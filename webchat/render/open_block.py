@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 from markupsafe import Markup
 
+from webchat.render.fences import OpenFence
+
 Render = Callable[[str], Markup]
 """Renders Markdown that is not finished to safe HTML."""
 
 _FENCE = re.compile(r" {0,3}(?:`{3,}[^`\n]*|~{3,}[^\n]*)\n")
-_FENCE_LIKE = re.compile(r"^[ \t]*(?:`{3}|~{3})", re.MULTILINE)
+_MARKS = re.compile(r"`+|~+")
 _TABLE = re.compile(r"\|[^\n]*\n\|[ \t:|-]*\n(?=\|)")
 _ROWS = re.compile(r"(?:\|[^\n]*(?:\n|\Z))*+")
 
@@ -21,7 +23,8 @@ class OpenBlock:
 
     def __init__(self, head: str, render: Render, *, is_table: bool) -> None:
         """`head` are the lines that open the block."""
-        self._head, self._render, self._is_table = head, render, is_table
+        self._head, self._render = head, render
+        self._fence = None if is_table else OpenFence(head)
         self._tags = ("<tbody>\n", "</tbody>") if is_table else ("<code>", "</code>")
         self._settled = len(head)
         self._begun = ""
@@ -30,7 +33,7 @@ class OpenBlock:
     def more(self, text: str) -> Markup | None:
         """The HTML of the block with all lines so far; None if the block may have ended."""
         new = text[self._settled :]
-        if not (self._are_rows(new) if self._is_table else not _FENCE_LIKE.search(new)):
+        if not (self._are_rows(new) if self._fence is None else self._fence.is_open(text)):
             return None
         whole = new.rfind("\n") + 1
         lines, rest = self._inside(new[:whole]), self._inside(new[whole:])
@@ -48,8 +51,12 @@ class OpenBlock:
         """The HTML of the block's body; None if these lines change what surrounds it, such as a table's alignment."""
         if not lines:
             return ""
-        parts = self._parts(self._head + lines)
+        parts = self._parts((self._longer_head(lines) if self._fence else self._head) + lines)
         return parts[1] if parts and self._around and parts[::2] == self._around[::2] else None
+
+    def _longer_head(self, lines: str) -> str:
+        """The line that opens the code block, with a fence that none of these lines can close."""
+        return _MARKS.sub(lambda mark: mark[0] + mark[0][0] * len(lines), self._head, count=1)
 
     def _parts(self, text: str) -> tuple[str, str, str] | None:
         """The HTML before, inside and after its body."""
