@@ -71,11 +71,8 @@ class SignIn:
 
 
 def _seldom(is_out: Callable[[], bool]) -> Callable[[], bool]:
-    """The same function, evaluated every `POLL_INTERVAL`: an answer's reader calls it for each piece.
-
-    At first it is false.
-    """
-    last, next_look = False, time.monotonic() + POLL_INTERVAL
+    """The same function, evaluated at most every `POLL_INTERVAL`: an answer's reader calls it for each piece."""
+    last, next_look = False, 0.0
 
     def is_out_by_now() -> bool:
         nonlocal last, next_look
