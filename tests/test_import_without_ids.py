@@ -12,7 +12,7 @@ import pytest
 
 from tests.pictures import png
 from webchat.archive.brought import Brought, Report
-from webchat.archive.earlier import MOST_ALIKE, Earlier
+from webchat.archive.earlier import MOST_ALIKE, EarlierImports
 from webchat.archive.foreign import Beginnings
 from webchat.archive.foreign_node import ForeignNode
 
@@ -338,8 +338,8 @@ def test_one_conversation_is_compared_with_few_others(manager, bring_in):
         bring_in(in_list(*texts[:end], "and", "so on"))
     compared = []
 
-    class Differing(Earlier):
-        def are_one(self, session_id, found):
+    class Differing(EarlierImports):
+        def is_same_conversation(self, session_id, found):
             compared.append(session_id)
             return False
 

@@ -38,7 +38,7 @@ def tree_of(transcript: bytes) -> Tree:
     return tree
 
 
-class Imported:
+class ImportedMessages:
     """The messages of a session that were imported without ids.
 
     `is_exact` says that each is known by nothing but its content, which may not have changed.
@@ -49,7 +49,7 @@ class Imported:
         self.messages = {message.id: message for message in messages if is_imported(message.id)}
         self._answered = {message.parent for message in self.messages.values()}
 
-    def is_one_with(self, tree: Tree, shown: Shown) -> bool:
+    def is_same_conversation(self, tree: Tree, shown: Shown) -> bool:
         """Whether these and the messages of an export are one conversation: one of them is the beginning of the other.
 
         What was said here since does not count.
@@ -77,7 +77,7 @@ class Imported:
     def is_same(self, name: str, tree: Tree, shown: Shown) -> bool:
         """Whether both say the same under this id.
 
-        Unless that must be exact, the last answer may still have been being written in one of them.
+        Unless that must be exact, the last answer may be incomplete in one of them.
         """
         before, after = self.messages[name], tree.messages[name]
         if self._is_exact:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, count, takewhile
 from typing import Any
 
-from webchat.archive.alignment import Imported, tree_of
+from webchat.archive.alignment import ImportedMessages, tree_of
 from webchat.archive.brought import Brought, Report
 from webchat.archive.foreign import id_of
 from webchat.archive.lenient import table, text
@@ -18,7 +18,7 @@ MOST_ALIKE = 10
 """The most sessions with which one conversation is compared."""
 
 
-class Earlier:
+class EarlierImports:
     """The imported sessions of one person, by the names of their contents; see `Beginnings`.
 
     Each gets the name of its shortest beginning that no other has: so it is found again however long it was or is.
@@ -29,7 +29,7 @@ class Earlier:
     def __init__(self, storage: Storage, owner: str | None) -> None:
         self._storage, self._owner = storage, owner
         self._known: dict[tuple[str, str], str] | None = None
-        self._compared = "", Imported((), is_exact=True)
+        self._compared = "", ImportedMessages((), is_exact=True)
         """The session compared last, and its messages: many conversations may begin like it."""
 
     def session_for(self, found: Brought, report: Report) -> Brought:
@@ -56,24 +56,24 @@ class Earlier:
     def _may_be(self, session_id: str, found: Brought, report: Report) -> bool:
         try:
             with storing("It could not be read"):
-                return self.are_one(session_id, found)
+                return self.is_same_conversation(session_id, found)
         except StorageError as error:
             if error.is_away:
                 raise
             report.problem(f"session {session_id} could not be compared with others like it: {why(error.cause)}.")
             return False
 
-    def are_one(self, session_id: str, found: Brought) -> bool:
+    def is_same_conversation(self, session_id: str, found: Brought) -> bool:
         """Whether a session and a conversation without an id are one. Raises StorageError, OSError."""
         if session_id != self._compared[0]:
             if self._storage.export(session_id).startswith(found.transcript):  # which costs less than reading both
                 return True
-            self._compared = session_id, Imported(self._storage.transcripts.messages(session_id), is_exact=True)
-        return self._compared[1].is_one_with(tree_of(found.transcript), found.shown)
+            self._compared = session_id, ImportedMessages(self._storage.transcripts.messages(session_id), is_exact=True)
+        return self._compared[1].is_same_conversation(tree_of(found.transcript), found.shown)
 
     def forget(self) -> None:
         """Note that a session has grown."""
-        self._compared = "", Imported((), is_exact=True)
+        self._compared = "", ImportedMessages((), is_exact=True)
 
     def knows(self, found: Brought) -> bool:
         """Whether this is the name of a known session."""

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from webchat.archive.alignment import Imported, has_positions, is_imported, renamed, tree_of
+from webchat.archive.alignment import ImportedMessages, has_positions, is_imported, renamed, tree_of
 from webchat.archive.brought import Brought
-from webchat.archive.earlier import Earlier
+from webchat.archive.earlier import EarlierImports
 from webchat.archive.likeness import says_more, says_the_same, shows_less, shows_more
 from webchat.chat.message import Message
 from webchat.chat.parts import Part, Reasoning, Text, ToolCall
@@ -25,9 +25,9 @@ class Growth:
     def __init__(self, services: Services) -> None:
         self._storage, self._supervisor, self._allowance = services.storage, services.supervisor, services.allowance
 
-    def earlier(self, owner: str | None) -> Earlier:
+    def earlier(self, owner: str | None) -> EarlierImports:
         """What finds this person's sessions of conversations without ids."""
-        return Earlier(self._storage, owner)
+        return EarlierImports(self._storage, owner)
 
     def add(self, session_id: str, found: Brought, owner: str | None) -> bool:
         """Add the messages, and the rest of messages, that the session lacks; returns whether there were any."""
@@ -59,7 +59,7 @@ class Growth:
         if not has_positions(tree):
             return tree, found
         messages = self._storage.transcripts.messages(session_id)
-        names = Imported(messages, is_exact=bool(found.names)).places(tree, found.shown)
+        names = ImportedMessages(messages, is_exact=bool(found.names)).places(tree, found.shown)
         tails = {name: tail for name, tail in found.tails.items() if names.get(name) == name}
         shown = {names.get(name, name): lines for name, lines in found.shown.items()}
         return renamed(tree, names), replace(found, tails=tails, shown=shown)
