@@ -649,7 +649,7 @@
   });
   document.addEventListener("submit", (event) => {
     const isMessage = event.target.matches("form.field");
-    versions = event.target.closest(".siblings")?.id;
+    versions = event.target.closest(".siblings");
     // Files can be sent alone, also those of a message that was taken back.
     if (isMessage && !$("messageInput").value.trim() && !event.target.elements.file?.files.length && !document.querySelector("#returned :checked")) {
       event.preventDefault();
@@ -777,12 +777,13 @@
     const { ctx } = event.detail;
     const around = [];
     for (let at = document.activeElement?.closest("[id]"); at; at = at.parentElement?.closest("[id]")) around.push(at.id);
-    const stays = event.target.id === "earlier" ? event.target.nextElementSibling : $(versions);
+    const stays = event.target.id === "earlier" ? event.target.nextElementSibling : $(versions?.id);
     swaps.set(ctx, {
       around,
       isAsked: ctx.sourceElement?.matches?.("form:is(.field, .edit, .again-form), .examples form"),
       leaves: panel()?.contains(ctx.sourceElement) && $("chatArea"),
       stays,
+      versions,
       top: stays?.getBoundingClientRect().top,
     });
   });
@@ -800,7 +801,7 @@
   let place = $("chatArea");
   document.addEventListener("htmx:after:swap", (event) => {
     const source = event.detail.ctx.sourceElement;
-    const { around, isAsked, leaves, stays, top } = swaps.get(event.detail.ctx);
+    const { around, isAsked, leaves, stays, top, versions: chosen } = swaps.get(event.detail.ctx);
     const chat = $("chatArea");
     const isOther = chat !== place;
     // The chosen session's own stream may be quicker than this event.
@@ -812,14 +813,14 @@
       opened();
       if (stays) document.activeElement.blur();
       else if (!isPanelOpen()) focusField();
-      versions = "";
+      // Another may be chosen already.
+      if (versions === chosen) versions = null;
     } else if (isChosen) {
       focusField();
     } else {
       const isSent = source?.matches?.("form.field");
       if (isSent) following = follows;
-      // Before the frame that shows what has grown: scrolling after it would take a second one. Only from where we left
-      // it: a page that is being scrolled knows of that with its next frame.
+      // In the frame that shows what has grown, and only from where we left it: the person may be scrolling.
       if (isSent || (following && root.scrollTop === followedTo && $("messages"))) toEnd();
       if (isSent || source?.matches?.("#stopForm")) focusField();
     }
