@@ -70,6 +70,12 @@ class Chat:
         until(lambda: not self.last(session_id).in_flight, PATIENCE)
         return self.last(session_id)
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether the page shows an answer that has not ended; the manager is busy for a moment longer."""
+        shown = [self.manager.conversation(session.session_id).messages for session in self.manager.list_sessions()]
+        return any(message.in_flight for messages in shown for message in messages)
+
     def question(self, session_id: str) -> Permission:
         """What the agent asks the person."""
         until(lambda: self.last(session_id).questions or not self.last(session_id).in_flight, PATIENCE)

@@ -38,19 +38,22 @@ def begin(agent: RealAgent, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture(scope="session")
-def shared(begin: Callable[[], Chat]) -> list[Chat]:
-    """The chat that tests share, because an agent takes seconds to start."""
-    return [begin()]
+def shared(agent: RealAgent) -> list[Chat]:
+    """The chat that tests share, because an agent takes seconds to start; empty if the next test has to begin one."""
+    return []
 
 
 @pytest.fixture
 def chat(shared: list[Chat], begin: Callable[[], Chat]) -> Iterator[Chat]:
-    """A chat whose agent may already be running and have sessions. Its folder is empty again."""
+    """A chat whose agent is running and may have sessions. Its folder is empty again."""
+    if not shared:
+        shared.append(begin())
+        # On a busy machine the start takes as long as a test may wait for all that the agent does after it.
+        shared[0].say(shared[0].new_session(), "Hello.")
     shared[0].clear()
     yield shared[0]
-    if shared[0].manager.answers_in_flight:  # left by a failed test
-        shared[0].close()
-        shared[0] = begin()
+    if shared[0].is_answering:  # left by a failed test
+        shared.pop().close()
 
 
 @pytest.fixture
