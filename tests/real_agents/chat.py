@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.reading import until
@@ -21,6 +22,8 @@ from webchat.manager import WebChatSessionManager
 
 PATIENCE = 60.0
 """Seconds that an agent may take for any step; on a busy machine some start slowly."""
+LOGGED = 15
+"""Lines of the agent's log that a failure shows."""
 
 
 class Chat:
@@ -60,14 +63,14 @@ class Chat:
     def begin_answer(self, session_id: str, message: str, said: str) -> None:
         """Begin an answer; returns once this text has arrived."""
         self.manager.post_message(session_id, message)
-        until(lambda: said in self.last(session_id).content, PATIENCE)
+        self._wait(session_id, lambda answer: said in answer.content)
 
     def last(self, session_id: str) -> Message:
         return self.manager.conversation(session_id).last
 
     def ended(self, session_id: str) -> Message:
         """The last answer, once it has ended."""
-        until(lambda: not self.last(session_id).in_flight, PATIENCE)
+        self._wait(session_id, lambda answer: not answer.in_flight)
         return self.last(session_id)
 
     @property
@@ -78,7 +81,7 @@ class Chat:
 
     def question(self, session_id: str) -> Permission:
         """What the agent asks the person."""
-        until(lambda: self.last(session_id).questions or not self.last(session_id).in_flight, PATIENCE)
+        self._wait(session_id, lambda answer: answer.questions or not answer.in_flight)
         [asked] = self.last(session_id).questions
         return asked
 
@@ -110,6 +113,24 @@ class Chat:
     def close(self) -> None:
         for manager in self._managers:
             manager.close()
+
+    def _wait(self, session_id: str, condition: Callable[[Message], object]) -> None:
+        """Wait until the last answer fulfils the condition; a failure tells how far everyone has come."""
+        try:
+            until(lambda: condition(self.last(session_id)), PATIENCE)
+        except AssertionError as error:
+            raise AssertionError("\n".join([str(error), *self._account(session_id)])) from None
+
+    def _account(self, session_id: str) -> Iterator[str]:
+        last = self.last(session_id)
+        yield f"at {datetime.now(UTC):%H:%M:%S} UTC, load {os.getloadavg()}"
+        yield f"the answer: {last.status}, {last.content!r}, {last.error}; its parts: {last.parts}"
+        yield f"the model: {self.model.account()}"
+        yield f"the agent: {self.backend.label}, processes {self.agent_processes()}"
+        logs = sorted(Path(self.environ["HOME"]).rglob("*.log"), key=lambda path: path.stat().st_mtime)
+        for path in logs[-1:]:
+            yield f"the end of {path}:"
+            yield from (line[:300] for line in path.read_text(errors="replace").splitlines()[-LOGGED:])
 
 
 def _with(home: str) -> Iterator[int]:

@@ -49,6 +49,12 @@ class Model(ScriptedServer):
         """The results of its tool calls that the model was sent last."""
         return [_text(message["content"]) for message in self.questions[-1]["messages"] if message["role"] == "tool"]
 
+    def account(self) -> str:
+        """What it was asked, and what of its script is left."""
+        roles = [[message["role"] for message in question["messages"]][-4:] for question in self.questions[-3:]]
+        asked = f"asked {len(self.questions)} times, aside {len(self.aside)} times"
+        return f"{asked}; the last roles of the last questions: {roles}; scripted answers left: {len(self._answers)}"
+
     def _is_conversation(self, body: Mapping[str, Any]) -> bool:
         return any(tool["function"]["name"] == self._shell for tool in body.get("tools", ()))
 
