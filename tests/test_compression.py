@@ -45,6 +45,16 @@ def test_what_is_compressed_says_so_and_is_the_same(client, style_sheet):
             assert "Accept-Encoding" in answer.vary
 
 
+def test_a_compressed_script_is_without_its_comments_and_otherwise_the_same(client):
+    for script in (address for address in linked(client) if ".js" in address):
+        plain, packed = (client.get(script, headers=headers).get_data() for headers in ({}, GZIP))
+        lines = [line for line in plain.splitlines() if not line.strip().startswith(b"//")]
+        assert gzip.decompress(packed).splitlines() == lines
+        assert len(lines) < len(plain.splitlines()) or b"htmx" in plain[:200]
+        # Within a text that spans lines, such a line would be no comment.
+        assert all(line.count(b"`") % 2 == 0 for line in lines)
+
+
 def without_keys(body: bytes) -> bytes:
     return re.sub(rb'name="key" value="\w+"', b"", body)
 

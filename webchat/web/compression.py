@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from functools import lru_cache
 
 from flask import Request, Response
@@ -11,15 +12,16 @@ LEAST = 1_000
 """Bytes; anything smaller fits into a packet or two anyway."""
 LEVEL = 5
 """The compression level of pages: half the time of the library's default, for 5 % more bytes."""
+COMMENT_LINES = re.compile(rb"^ *//.*\n", re.MULTILINE)
 KINDS = ("text/", "application/json", "application/javascript", "image/svg+xml")
 
 
 def compress(request: Request, response: Response, *, is_static: bool) -> Response:
     """The response, compressed if it is worth it and the client prefers that.
 
-    Static files are compressed once. A page requested by another site is not compressed: an attacker who makes a
-    browser request pages with words of their choice, and sees the lengths of the encrypted responses, could guess the
-    content.
+    Static files are compressed once, scripts without their comments. A page requested by another site is not
+    compressed: an attacker who makes a browser request pages with words of their choice, and sees the lengths of the
+    encrypted responses, could guess the content.
     """
     if not is_static and not _may_be_compressed(request, response):
         return response
@@ -56,7 +58,7 @@ def _static(request: Request, response: Response) -> Response:
     body = response.get_data()
     if tag is None or len(body) < LEAST:
         return response
-    response.set_data(_packed(body))
+    response.set_data(_packed(body, is_script=(response.mimetype or "").endswith("/javascript")))
     response.headers["Content-Encoding"] = "gzip"
     response.set_etag(f"{tag}-gzip")
     response.headers.pop("Accept-Ranges", None)
@@ -65,5 +67,5 @@ def _static(request: Request, response: Response) -> Response:
 
 
 @lru_cache(maxsize=32)
-def _packed(body: bytes) -> bytes:
-    return gzip.compress(body, mtime=0)
+def _packed(body: bytes, *, is_script: bool) -> bytes:
+    return gzip.compress(COMMENT_LINES.sub(b"", body) if is_script else body, mtime=0)
