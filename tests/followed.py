@@ -48,7 +48,7 @@ class Session:
         self._id = manager.create_session().session_id
         self._url = f"/sessions/{self._id}"
         self.seen = ""
-        """All texts of the answer that were on the page before its end."""
+        """All texts of the answer that were on the page before its end, but not as its reasoning."""
         manager.send_message("first", self._id)
 
     def follow(self, answer: Answer, *steps: tuple[str, Callable[[], object]]) -> Tag:
@@ -84,13 +84,17 @@ class Session:
         return text.replace("\\_", "_")  # as Markdown escapes it
 
     def _seen_on(self, tab: OpenTab) -> str:
-        text = tab.soup.select_one("#messages").get_text()
+        messages = copy(tab.soup.select_one("#messages"))
+        for reasoning in messages.select(".reasoning"):
+            reasoning.decompose()
+        text = messages.get_text()
         self.seen += text
         return text
 
     def _has_ended(self, tab: OpenTab) -> bool:
         is_over = len(tab.shown()) == 4 and tab.last_status not in ("waiting", "streaming")
-        self.seen += "" if is_over else tab.soup.select_one("#messages").get_text()
+        if not is_over:
+            self._seen_on(tab)
         return is_over
 
 
