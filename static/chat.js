@@ -470,9 +470,21 @@
   const dropLost = () => { for (const box of document.querySelectorAll(".until-live")) box.remove(); };
   document.addEventListener("htmx:sse:after:connection", dropLost);
 
-  // A form that fails once another session is shown says nothing: its text is a draft of its own session.
-  document.addEventListener("htmx:before:request", ({ detail }) => { detail.ctx.began = draftName(); });
-  const isOfAnother = (ctx) => ctx?.sourceElement?.isConnected === false && ctx.began !== draftName();
+  // A form that fails once another session is shown says nothing: its text is a draft of its own session. What is asked
+  // for around the chat then changes no more than that, but a choice of a session goes with the page, whatever it shows.
+  document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
+    const { sourceElement: source } = ctx;
+    Object.assign(ctx, {
+      began: draftName(),
+      isAround: source.isConnected && !source.closest("#chatArea"),
+      isInPanel: panel()?.contains(source),
+      isChoice: source.matches("[hx-sync^='#sessionsPanel']"),
+    });
+  });
+  const hasMoved = (ctx) => ctx.began !== draftName() && !ctx.isChoice;
+  const isOfAnother = (ctx) => ctx?.sourceElement?.isConnected === false && !ctx.isAround && hasMoved(ctx);
+  // htmx drops a response for what has been replaced meanwhile.
+  document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => { if (ctx.isChoice) ctx.target = $("chatArea"); });
 
   // A failed request is reported where its answer would be, at once; the reason may follow.
   document.addEventListener("htmx:error", async (event) => {
@@ -696,10 +708,15 @@
     if (isSent && text.trim()) setTimeout(() => { if (sendOn) field.form.requestSubmit(); });
   };
   document.addEventListener("htmx:before:swap", (event) => {
-    const { sourceElement, response } = event.detail.ctx;
+    const { ctx, tasks } = event.detail;
+    const { sourceElement, response } = ctx;
     if (!sourceElement?.matches || !response) return;
-    if (isOfAnother(event.detail.ctx)) event.preventDefault();
-    else if (response.status >= 400) keepChange(sourceElement);
+    if (isOfAnother(ctx)) event.preventDefault();
+    else if (ctx.isAround && hasMoved(ctx)) {
+      tasks.splice(0, Infinity, ...tasks.filter(({ target }) => !target?.matches("#chatArea, #badge")));
+      delete ctx.hx.pushurl;
+      ctx.title = null;
+    } else if (response.status >= 400) keepChange(sourceElement);
     else if (sourceElement.matches("[hx-trigger^=every]")) dropLost();
     else if (sourceElement.matches(".edit a")) changes.delete(sourceElement.closest("article")?.id);
     else if (sourceElement.matches(".field[hx-target], .examples form, .inline[action$=sessions]")) takeLeft();
@@ -781,7 +798,7 @@
     swaps.set(ctx, {
       around,
       isAsked: ctx.sourceElement?.matches?.("form:is(.field, .edit, .again-form), .examples form"),
-      leaves: panel()?.contains(ctx.sourceElement) && $("chatArea"),
+      leaves: ctx.isInPanel && $("chatArea"),
       stays,
       versions,
       top: stays?.getBoundingClientRect().top,

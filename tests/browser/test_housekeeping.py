@@ -199,10 +199,24 @@ def test_a_deletion_is_undone(chat):
     expect(chat.rows).to_have_count(3)
 
 
-def test_who_has_gone_on_elsewhere_stays_there_when_a_deletion_is_undone(chat):
+@pytest.mark.parametrize("slow", ["delete", "resume"])
+def test_who_goes_on_elsewhere_while_a_session_is_deleted_stays_there(chat, slow):
+    held = []
+    chat.page.route(f"**/{slow}", lambda route: held.append(route), times=1)
     managed(chat, "plums").get_by_role("menuitem", name="Delete").click()
+    if slow == "resume":
+        expect(chat.page.locator(".welcome")).to_be_visible()
     chat.rows.filter(has_text="pears").click()
+    chat.wait_for(held)
+    if slow == "delete":
+        expect(chat.badge).to_contain_text("pears")
+    held[0].continue_()
+    expect(chat.page.get_by_role("button", name="Undo")).to_be_visible()
+    expect(chat.rows).to_have_count(2)
     expect(chat.badge).to_contain_text("pears")
+    expect(chat.answer).to_contain_text("pears")
+    expect(chat.page).to_have_title("pears · Amplifier")
+    assert chat.page.url == f"{chat.base}{chat.page.locator('#chatArea').get_attribute('data-url')}"
     chat.page.get_by_role("button", name="Undo").click()
     expect(chat.page.locator(".undo")).to_have_count(0)
     expect(chat.badge).to_contain_text("pears")
