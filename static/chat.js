@@ -51,8 +51,8 @@
   const grown = new ResizeObserver(() => { if (!following) showArrow(); else if (distance() >= 1) toEnd(); });
   const watch = () => { const chat = $("chatArea"); if (chat) { grown.disconnect(); grown.observe(chat); } };
 
-  // Grows a box with its text if CSS cannot: when typed, swapped in, or shown with its popover. It sets `rows`, since htmx
-  // copies a style attribute to the element that replaces this one, and the page's policy forbids those.
+  // Grows a box with its text if CSS cannot: when typed, swapped in, or shown with its popover. It sets `rows`, since the
+  // page's policy forbids the style attribute that a copy of this element would have.
   const fit = (field) => {
     if (CSS.supports("field-sizing", "content") || !field.scrollHeight) return;
     const least = Number(field.dataset.rows ??= field.rows);
@@ -783,10 +783,8 @@
     fit(field);
   };
   document.addEventListener("htmx:before:settle", filled);
-  // Then htmx sets the attributes as they were sent: without files.
-  document.addEventListener("htmx:after:settle", () => { if ($("files")?.files.length && $("messageInput").placeholder) showFiles(); });
 
-  // State saved before a swap for after it. Another swap may begin before the first ends.
+  // State saved before a swap for after it.
   const swaps = new WeakMap();
   // A message stays in its place when another version is chosen.
   let versions;
@@ -850,7 +848,9 @@
     foldCards();
     keepFocus(around);
     const stayed = $(stays?.id);
-    if (stayed) root.scrollTop += stayed.getBoundingClientRect().top - top;
+    if (!stayed) return;
+    root.scrollTop += stayed.getBoundingClientRect().top - top;
+    following = follows && distance() < NEAR;
   });
 
   if (!location.hash || location.hash === "#end") opened(); else watch();
