@@ -51,8 +51,7 @@
   const grown = new ResizeObserver(() => { if (!following) showArrow(); else if (distance() >= 1) toEnd(); });
   const watch = () => { const chat = $("chatArea"); if (chat) { grown.disconnect(); grown.observe(chat); } };
 
-  // Grows a box with its text if CSS cannot: when typed, swapped in, or shown with its popover. It sets `rows`, since the
-  // page's policy forbids the style attribute that a copy of this element would have.
+  // Grows a box with its text if CSS cannot: when typed, swapped in, or shown with its popover.
   const fit = (field) => {
     if (CSS.supports("field-sizing", "content") || !field.scrollHeight) return;
     const least = Number(field.dataset.rows ??= field.rows);
@@ -308,8 +307,8 @@
     if (button.id === "toEnd") { following = follows; toEnd(); focusField(); }
   });
 
-  // htmx takes over a page's elements a moment after this script has run, and others a moment after inserting them. What is
-  // done with one in between waits for that: the browser would load another page, or nothing would happen.
+  // htmx takes over a page's elements a moment after this script has run. What is done with one before waits for that: the
+  // browser would load another page, or nothing would happen.
   const isPowered = (element) => !window.htmx || !element.matches("[hx-get], [hx-post]") || element.hasAttribute("data-htmx-powered") || element.closest("[hx-ignore]");
   const held = new Map();
   const hold = (element, act) => { if (isPowered(element)) act(); else held.set(element, act); };
@@ -470,21 +469,20 @@
   const dropLost = () => { for (const box of document.querySelectorAll(".until-live")) box.remove(); };
   document.addEventListener("htmx:sse:after:connection", dropLost);
 
-  // A form that fails once another session is shown says nothing: its text is a draft of its own session. What is asked
-  // for around the chat then changes no more than that, but a choice of a session goes with the page, whatever it shows.
+  // A form that fails once another session is shown says nothing: its text is a draft of its own session. A response to what
+  // was asked for outside the chat then leaves the chat, its badge and title, and the address alone. But the session that a
+  // person has chosen last is shown, whatever the page shows by then.
+  let choice = null;
   document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
     const { sourceElement: source } = ctx;
-    Object.assign(ctx, {
-      began: draftName(),
-      isAround: source.isConnected && !source.closest("#chatArea"),
-      isInPanel: panel()?.contains(source),
-      isChoice: source.matches("[hx-sync^='#sessionsPanel']"),
-    });
+    const isOutside = source !== document.body && source.isConnected && !source.closest("#chatArea");
+    Object.assign(ctx, { began: draftName(), isOutside, isInPanel: panel()?.contains(source) });
+    if (source.matches("[hx-sync^='#sessionsPanel']")) choice = ctx; else if (!isOutside && source.id !== "stream") choice = null;
   });
-  const hasMoved = (ctx) => ctx.began !== draftName() && !ctx.isChoice;
-  const isOfAnother = (ctx) => ctx?.sourceElement?.isConnected === false && !ctx.isAround && hasMoved(ctx);
+  const hasMoved = (ctx) => ctx.began !== draftName() && ctx !== choice;
+  const isOfAnother = (ctx) => ctx?.sourceElement?.isConnected === false && !ctx.isOutside && hasMoved(ctx);
   // htmx drops a response for what has been replaced meanwhile.
-  document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => { if (ctx.isChoice) ctx.target = $("chatArea"); });
+  document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => { if (ctx === choice) ctx.target = $("chatArea"); });
 
   // A failed request is reported where its answer would be, at once; the reason may follow.
   document.addEventListener("htmx:error", async (event) => {
@@ -495,7 +493,7 @@
     keepChange(source);
     takeReturned();
     const isMessage = source.matches?.(".field");
-    const place = source.closest && problemOf(source);
+    const place = source.closest && (detail.ctx?.isInPanel ? $("sessionsProblem") : problemOf(source));
     if (!place || (isMessage && isShown(source.elements.key.value))) return;
     if (source.id === "sessionSearch") $("sessionList").querySelector(".empty")?.remove();
     const fail = (why) => {
@@ -712,7 +710,7 @@
     const { sourceElement, response } = ctx;
     if (!sourceElement?.matches || !response) return;
     if (isOfAnother(ctx)) event.preventDefault();
-    else if (ctx.isAround && hasMoved(ctx)) {
+    else if (ctx.isOutside && hasMoved(ctx)) {
       tasks.splice(0, Infinity, ...tasks.filter(({ target }) => !target?.matches("#chatArea, #badge")));
       delete ctx.hx.pushurl;
       ctx.title = null;
@@ -788,6 +786,7 @@
   const swaps = new WeakMap();
   // A message stays in its place when another version is chosen.
   let versions;
+  document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => { if (versions?.contains(ctx.sourceElement)) versions = null; });
   document.addEventListener("htmx:before:swap", (event) => {
     const { ctx } = event.detail;
     const around = [];
@@ -796,7 +795,6 @@
     swaps.set(ctx, {
       around,
       isAsked: ctx.sourceElement?.matches?.("form:is(.field, .edit, .again-form), .examples form"),
-      leaves: ctx.isInPanel && $("chatArea"),
       stays,
       versions,
       top: stays?.getBoundingClientRect().top,
@@ -816,22 +814,18 @@
   let place = $("chatArea");
   document.addEventListener("htmx:after:swap", (event) => {
     const source = event.detail.ctx.sourceElement;
-    const { around, isAsked, leaves, stays, top, versions: chosen } = swaps.get(event.detail.ctx);
+    const { around, isAsked, stays, top, versions: chosen } = swaps.get(event.detail.ctx);
     const chat = $("chatArea");
     const isOther = chat !== place;
-    // The chosen session's own stream may be quicker than this event.
-    const isChosen = leaves && chat !== leaves;
-    if (isChosen && isPanelOpen()) panel().hidePopover();
     if (isOther) {
       // Another session, or a new one, is on the page.
       place = chat;
+      if (event.detail.ctx.isInPanel && isPanelOpen()) panel().hidePopover();
       opened();
       if (stays) document.activeElement.blur();
       else if (!isPanelOpen()) focusField();
       // Another may be chosen already.
       if (versions === chosen) versions = null;
-    } else if (isChosen) {
-      focusField();
     } else {
       const isSent = source?.matches?.("form.field");
       if (isSent) following = follows;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -199,18 +200,23 @@ def test_a_deletion_is_undone(chat):
     expect(chat.rows).to_have_count(3)
 
 
-@pytest.mark.parametrize("slow", ["delete", "resume"])
-def test_who_goes_on_elsewhere_while_a_session_is_deleted_stays_there(chat, slow):
+@pytest.mark.parametrize("first", ["delete", "resume"])
+def test_who_goes_on_elsewhere_while_a_session_is_deleted_stays_there(chat, first):
     held = []
-    chat.page.route(f"**/{slow}", lambda route: held.append(route), times=1)
+    chat.page.route(re.compile("/(delete|resume)$"), lambda route: held.append(route))
     managed(chat, "plums").get_by_role("menuitem", name="Delete").click()
-    if slow == "resume":
-        expect(chat.page.locator(".welcome")).to_be_visible()
-    chat.rows.filter(has_text="pears").click()
     chat.wait_for(held)
-    if slow == "delete":
+    chat.rows.filter(has_text="pears").click()
+    chat.wait_for(held, 2)
+    delete, resume = held
+    if first == "delete":
+        delete.continue_()
+        expect(chat.page.locator(".welcome")).to_be_visible()
+        resume.continue_()
+    else:
+        resume.continue_()
         expect(chat.badge).to_contain_text("pears")
-    held[0].continue_()
+        delete.continue_()
     expect(chat.page.get_by_role("button", name="Undo")).to_be_visible()
     expect(chat.rows).to_have_count(2)
     expect(chat.badge).to_contain_text("pears")
@@ -220,6 +226,22 @@ def test_who_goes_on_elsewhere_while_a_session_is_deleted_stays_there(chat, slow
     chat.page.get_by_role("button", name="Undo").click()
     expect(chat.page.locator(".undo")).to_have_count(0)
     expect(chat.badge).to_contain_text("pears")
+
+
+def test_a_choice_that_comes_late_does_not_take_away_what_was_asked_after_it(chat):
+    managed(chat, "plums").get_by_role("menuitem", name="Delete").click()
+    expect(chat.page.locator(".welcome")).to_be_visible()
+    held = []
+    chat.page.route("**/resume", lambda route: held.append(route), times=1)
+    chat.rows.filter(has_text="pears").click()
+    chat.wait_for(held)
+    chat.page.keyboard.press("Escape")
+    chat.asked("cherries")
+    chat.page.evaluate(next_event("htmx:finally:request"))
+    held[0].continue_()
+    chat.page.evaluate("window.happened")
+    expect(chat.badge).to_contain_text("cherries")
+    expect(chat.answer).to_contain_text("cherries")
 
 
 def test_a_deletion_is_shown_although_another_rows_menu_has_been_opened_meanwhile(chat):

@@ -230,20 +230,3 @@ def test_a_search_goes_on_by_itself_while_the_conversations_are_still_read(serve
     expect(chat.panel.locator("mark")).to_have_text("word399")
     expect(chat.panel.get_by_text("still being indexed")).to_have_count(0)
     expect(chat.page.get_by_role("searchbox")).to_be_focused()
-
-
-def test_a_chosen_session_closes_the_dropdown_although_its_stream_is_quicker(two_sessions):
-    chat = two_sessions
-    chat.open_sessions()
-    chat.page.evaluate(
-        """() => addEventListener("htmx:after:swap", ({ target }) => {
-            if (target.id !== "chatArea") return;
-            const news = { detail: { ctx: { sourceElement: document.getElementById("stream") } } };
-            document.dispatchEvent(new CustomEvent("htmx:before:swap", news));
-            document.dispatchEvent(new CustomEvent("htmx:after:swap", news));
-        }, true)"""
-    )
-    chat.rows.filter(has_text="apples").click()
-    expect(chat.note).to_contain_text("Resumed session")
-    expect(chat.panel).to_be_hidden()
-    expect(chat.field).to_be_focused()
