@@ -22,6 +22,8 @@ from webchat.manager import WebChatSessionManager
 
 PATIENCE = 60.0
 """Seconds that an agent may take for any step; on a busy machine some start slowly."""
+IDLE_WITHIN = 10.0
+"""Seconds that an answer whose message has ended may take to be forgotten."""
 LOGGED = 15
 """Lines of the agent's log that a failure shows."""
 
@@ -73,11 +75,12 @@ class Chat:
         self._wait(session_id, lambda answer: not answer.in_flight)
         return self.last(session_id)
 
-    @property
-    def is_answering(self) -> bool:
-        """Whether the page shows an answer that has not ended; the manager is busy for a moment longer."""
-        shown = [self.manager.conversation(session.session_id).messages for session in self.manager.list_sessions()]
-        return any(message.in_flight for messages in shown for message in messages)
+    def becomes_idle(self) -> bool:
+        """Whether no answer is in flight, or soon none; the manager is busy for a moment after an answer's end."""
+        with suppress(AssertionError):
+            until(lambda: not self.manager.answers_in_flight, IDLE_WITHIN)
+            return True
+        return False
 
     def question(self, session_id: str) -> Permission:
         """What the agent asks the person."""

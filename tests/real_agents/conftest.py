@@ -47,12 +47,13 @@ def shared(agent: RealAgent) -> list[Chat]:
 def chat(shared: list[Chat], begin: Callable[[], Chat]) -> Iterator[Chat]:
     """A chat whose agent is running and may have sessions. Its folder is empty again."""
     if not shared:
-        shared.append(begin())
+        begun = begin()
         # On a busy machine the start takes as long as a test may wait for all that the agent does after it.
-        shared[0].say(shared[0].new_session(), "Hello.")
+        begun.say(begun.new_session(), "Hello.")
+        shared.append(begun)
     shared[0].clear()
     yield shared[0]
-    if shared[0].is_answering:  # left by a failed test
+    if not shared[0].becomes_idle():  # left by a failed test
         shared.pop().close()
 
 
