@@ -480,3 +480,17 @@ def test_a_single_folder_is_that_folder_and_not_its_letters(host, tmp_path):
 def test_what_no_page_could_be_shown_with_is_refused_when_the_chat_is_made(manager, given, error, why):
     with pytest.raises(error, match=why):
         create_blueprint(manager, **given)
+
+
+def test_a_relative_path_stays_where_it_was_although_the_host_changes_its_folder(tmp_path, monkeypatch):
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    monkeypatch.chdir(first)
+    manager = WebChatSessionManager(ScriptedBackend(), "chat/sessions.json")
+    session_id = manager.create_session().session_id
+    monkeypatch.chdir(second)
+    manager.send_message("hello", session_id)
+    manager.close()
+    assert not [*second.iterdir()]
+    assert manager.conversation(session_id).messages[0].content == "hello"

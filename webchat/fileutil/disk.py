@@ -35,7 +35,8 @@ class DiskFolder(Folder):
 
     def __init__(self, path: Path | str, observer: Observer = NOBODY, *, above: DiskFolder | None = None) -> None:
         """`above` is the folder that must really contain this one; without it the path may contain links."""
-        self.path, self._above = Path(path), above
+        # Fixed here: a host may change its working folder.
+        self.path, self._above = Path(path).absolute(), above
         self._location = str(self.path)
         self._observer = observer
         self._has_locks = False
