@@ -796,7 +796,6 @@
       around,
       isAsked: ctx.sourceElement?.matches?.("form:is(.field, .edit, .again-form), .examples form"),
       stays,
-      versions,
       top: stays?.getBoundingClientRect().top,
     });
   });
@@ -814,7 +813,7 @@
   let place = $("chatArea");
   document.addEventListener("htmx:after:swap", (event) => {
     const source = event.detail.ctx.sourceElement;
-    const { around, isAsked, stays, top, versions: chosen } = swaps.get(event.detail.ctx);
+    const { around, isAsked, stays, top } = swaps.get(event.detail.ctx);
     const chat = $("chatArea");
     const isOther = chat !== place;
     if (isOther) {
@@ -824,8 +823,7 @@
       opened();
       if (stays) document.activeElement.blur();
       else if (!isPanelOpen()) focusField();
-      // Another may be chosen already.
-      if (versions === chosen) versions = null;
+      versions = null;
     } else {
       const isSent = source?.matches?.("form.field");
       if (isSent) following = follows;

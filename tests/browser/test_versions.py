@@ -6,7 +6,6 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.past import manager_of
-from tests.reading import until
 
 pytestmark = pytest.mark.browser
 
@@ -46,7 +45,7 @@ def test_the_view_and_the_focus_stay_where_versions_are_compared(serve, visit, p
         expect(pair).to_contain_text(f"{place} / 3")
         expect(chat.page.get_by_text(f"version {place}", exact=True)).to_be_in_viewport()
         expect(pair.locator(":focus")).to_have_count(1)
-        until(lambda: abs(chat.box(pair)["top"] - top) < 2)
+        assert abs(chat.box(pair)["top"] - top) < 2
         if place == 2:
             expect(previous).to_be_focused()
     expect(pair.get_by_role("button", name="Show the next version")).to_be_focused()
