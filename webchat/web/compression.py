@@ -13,7 +13,7 @@ LEAST = 1_000
 LEVEL = 5
 """The compression level of pages: half the time of the library's default, for 5 % more bytes."""
 COMMENT_LINES = re.compile(rb"^ *//.*\n", re.MULTILINE)
-"""A script's lines that are only a comment; none of the chat's scripts has a text of several lines."""
+"""Lines of a script that hold nothing but a comment. No text in the chat's scripts spans lines and could have one."""
 KINDS = ("text/", "application/json", "application/javascript", "image/svg+xml")
 
 
