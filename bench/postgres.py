@@ -103,11 +103,15 @@ class Cluster:
     def signal(self, number: signal.Signals) -> None:
         """Send all of its processes a signal."""
         for process in self._processes():
-            os.kill(process, number)
+            with suppress(ProcessLookupError):  # a child may end meanwhile
+                os.kill(process, number)
 
     def cpu(self) -> float:
         """Seconds of processor time that all of its processes have used so far, including those that have exited."""
-        times = [Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split() for process in self._processes()]
+        times = []
+        for process in self._processes():
+            with suppress(FileNotFoundError, ProcessLookupError):  # as above
+                times.append(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split())
         own = sum(int(fields[11]) + int(fields[12]) for fields in times)
         return (own + int(times[0][13]) + int(times[0][14])) / os.sysconf("SC_CLK_TCK")
 
