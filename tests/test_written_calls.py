@@ -25,7 +25,51 @@ QUOTING = (
     r'<tool_call>{"name": "f", "arguments": {"x": "\"</tool_call>\" {<think>} \\", "y": [1.5e-3, null]}}</tool_call>'
 )
 AS_TEXT = r'<tool_call>{"arguments": "{\"city\": \"Lisbon\"}", "id": 7, "name": "mcp:a/b.c-d"}</tool_call>'
+QWEN = "<tool_call>\n<function=get_weather>\n<parameter=city>\nLisbon, <b>\n</parameter>\n</function>\n</tool_call>"
+BARE = QWEN.removeprefix("<tool_call>\n")
+GLM = "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Lisbon {</arg_value>\n</tool_call>"
+MINIMAX = (
+    '<minimax:tool_call>\n<invoke name="get_weather">\n<parameter name="city">Lisbon</parameter>\n</invoke>\n'
+    "</minimax:tool_call>"
+)
+DSML = (
+    '<｜DSML｜tool_calls>\n<｜DSML｜invoke name="get_weather">\n<｜DSML｜parameter name="city" string="true">Lisbon'
+    "</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>"
+)
+DEEPSEEK = (
+    '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>get_weather<｜tool▁sep｜>{"city": "Lisbon"}<｜tool▁call▁end｜>'
+    "<｜tool▁calls▁end｜>"
+)
+KIMI = (
+    "<|tool_calls_section_begin|><|tool_call_begin|>functions.get_weather:0 <|tool_call_argument_begin|>"
+    '{"city": "<|tool_call_end|>"} <|tool_call_end|><|tool_calls_section_end|>'
+)
+MISTRAL = '[TOOL_CALLS]get_weather[ARGS]{"city": "[ARGS]"}'
+MISTRAL_WITH_ID = '[TOOL_CALLS]get_weather[CALL_ID]aB3dE6gH9[ARGS]{"city": "Lisbon"}'
+OLDER_MISTRAL = (
+    '[TOOL_CALLS] [{"name": "get_weather", "arguments": {"city": "Lisbon"}}, {"name": "f", "arguments": {}}]'
+)
+LLAMA = '<|python_tag|>{"name": "get_weather", "parameters": {"city": "Lisbon"}}'
+GEMMA = '<|tool_call>call:get_weather{city:<|"|>Lisbon<|"|>,days:[1,2]}<tool_call|>'
+WITH_TAGS = [QWEN, BARE, GLM, MINIMAX, DSML, QWEN.replace("tool_call>", "seed:tool_call>")]
+OF_TOKENS = [DEEPSEEK, KIMI, MISTRAL, MISTRAL_WITH_ID, MISTRAL.replace("[ARGS]{", "{"), LLAMA, GEMMA]
 CALLS = [
+    *(("", call, ["get_weather"]) for call in (*WITH_TAGS, *OF_TOKENS)),
+    *(("Let me look.\n\n", call + "\n", ["get_weather"]) for call in (*WITH_TAGS, *OF_TOKENS)),
+    *(("Let me look.", call, ["get_weather"]) for call in OF_TOKENS),
+    ("", QWEN + "\n" + QWEN.replace("get_weather", "f"), ["get_weather", "f"]),
+    ("", BARE + "\n" + QWEN.replace("get_weather", "f"), ["get_weather", "f"]),
+    ("", GLM + GLM.replace("get_weather", "f"), ["get_weather", "f"]),
+    ("", MISTRAL + MISTRAL.replace("get_weather", "f"), ["get_weather", "f"]),
+    ("", OLDER_MISTRAL, ["get_weather", "f"]),
+    (
+        "",
+        KIMI.replace("<|tool_calls_section_end|>", KIMI.partition("begin|>")[2].replace("get_weather", "f")),
+        ["get_weather", "f"],
+    ),
+    ("", QWEN.replace("\n<parameter=city>\nLisbon, <b>\n</parameter>", ""), ["get_weather"]),
+    ("", MINIMAX.replace("</invoke>", '</invoke><invoke name="f"></invoke>'), ["get_weather", "f"]),
+    ("", GEMMA + GEMMA.replace("get_weather", "f"), ["get_weather", "f"]),
     ("", WEATHER, ["get_weather"]),
     ("", QUOTING, ["f"]),
     ("", AS_TEXT, ["mcp:a/b.c-d"]),
@@ -34,6 +78,17 @@ CALLS = [
     ("1. a\n```\n<tool_call>\n```\n", WEATHER + QUOTING + "\n" + AS_TEXT, ["get_weather", "f", "mcp:a/b.c-d"]),
     (WEATHER + " says\n", QUOTING, ["f"]),
     ("Tags:\n<tool_call>{\n", WEATHER, ["get_weather"]),
+]
+ABOUT = [
+    "{0}\nDone.",
+    "{0}, say",
+    "> {0}",
+    "- {0} -",
+    "`{0}`",
+    "```\n{0}\n```",
+    "~~~xml\n{0}",
+    "|{0}|",
+    "Look:\n\n    {0}",
 ]
 TEXTS = [
     f"{WEATHER}\nDone.",
@@ -71,7 +126,30 @@ TEXTS = [
     '<tool_call>[{"name": "f", "arguments": {}}]</tool_call>',
     '<tool_call>{"name": <function-name>, "arguments": <args-json-object>}</tool_call>',
     "The <tool_call> tag begins it, and </tool_call> ends it.",
-    "<tool_call>\n<function=f>\n</function>\n</tool_call>",
+    *(text.format(call) for call in (*WITH_TAGS, *OF_TOKENS) for text in ABOUT),
+    *(f"Look: {call}" for call in WITH_TAGS),
+    *(f"Look: `{call}`" for call in OF_TOKENS),
+    *(f"Look: {call}" for call in OF_TOKENS),
+    *(call[:-1] for call in (*WITH_TAGS, *OF_TOKENS)),
+    *(call[: len(call) // 2] for call in (*WITH_TAGS, *OF_TOKENS)),
+    *(call.replace("get_weather", "") for call in (*WITH_TAGS, *OF_TOKENS)),
+    *(call.replace("get_weather", "your tool") for call in (*WITH_TAGS, *OF_TOKENS)),
+    "<tool_call>get_time</tool_call>",
+    "<function=f>\n<parameter=x>1</function>",
+    "<function>\n</function>",
+    "<tool_calls>\n</tool_calls>",
+    "<|tool_calls_section_begin|><|tool_calls_section_end|>",
+    '<|tool_call_begin|>f<|tool_call_argument_begin|>{"a": 1}<|tool_call_end|>',
+    "[TOOL_CALLS]",
+    "[TOOL_CALLS]f[ARGS]",
+    "[TOOL_CALLS]f[ARGS][]",
+    '[TOOL_CALLS]f[{"name": "f", "arguments": {}}]',
+    "[TOOL_CALLS] []",
+    "[ARGS]{}",
+    "<|python_tag|>print(1)",
+    "<|python_tag|>{}",
+    "<|tool_call>call:f{",
+    '{"name": "get_weather", "parameters": {"city": "Lisbon"}}',
     "<tool_call> {in braces} </tool_call>",
     "</tool_call>",
     f"{WEATHER}\n</tool_call>",
@@ -112,7 +190,19 @@ def test_all_else_is_text_as_it_was_written_however_it_is_cut(text):
         assert split(chunks) == (text, "", [], bool(text.strip())), chunks
 
 
-TOKENS = [WEATHER, QUOTING, "<tool_call>", "</tool_call>", "<tool_call>{", '{"name": "f", "arguments": {}}', "\n", " "]
+TOKENS = [
+    QWEN,
+    GLM,
+    DEEPSEEK,
+    OLDER_MISTRAL,
+    MISTRAL,
+    "<function=f>",
+    "</function>",
+    "<arg_key>",
+    "[ARGS]",
+    "[TOOL_CALLS]",
+]
+TOKENS += [WEATHER, QUOTING, "<tool_call>", "</tool_call>", "<tool_call>{", '{"name": "f", "arguments": {}}', "\n", " "]
 TOKENS += ['"', "\\", "{", "}", "`", "```", "<", "word", "[", "- ", "\r\n", "\u00a0", "<b>", '"a": 1,']
 
 
@@ -121,8 +211,8 @@ TOKENS += ['"', "\\", "{", "}", "`", "```", "<", "word", "[", "- ", "\r\n", "\u0
 def test_of_any_text_nothing_is_lost_however_it_is_cut(text, places):
     said, calls, names, has_said = whole = split([text])
     assert said + calls == text
-    assert bool(calls) == bool(names) == calls.strip().endswith("</tool_call>")
-    assert said.rpartition("\n")[2].strip() == "" or not calls
+    assert bool(calls) == bool(names) == calls.strip().endswith(("</tool_call>", "</function>", "｜>", "]", "}"))
+    assert not calls or calls.startswith(("[TOOL_CALLS]", "<｜")) or not said.rpartition("\n")[2].strip()
     assert has_said == bool(said.strip())
     assert split(cut(text, *sorted(places))) == whole
 
@@ -164,7 +254,21 @@ def test_a_call_as_deep_as_no_decoder_goes_is_kept():
 
 
 @pytest.mark.parametrize(
-    "text", ["<tool_call> tags", "<tool_call>\n{ is", "<tool_call>{}</tool_call> is", "x <tool_call>{"]
+    "text",
+    [
+        "<tool_call> tags",
+        "<tool_call>\n{ is",
+        "<tool_call>{}</tool_call> is",
+        "x <tool_call>{",
+        "<tool_call>s are",
+        "<function=f> begins",
+        "<function=f>\n</function>\nis",
+        "[TOOL_CALLS] is",
+        "[TOOL_CALLS]f is",
+        "<|python_tag|>print(",
+        "<|tool_call>is a",
+        "<｜tool▁calls▁begin｜> is",
+    ],
 )
 def test_text_about_calls_is_shown_at_once(text):
     assert "".join(piece for piece in ReasoningSplitter().split(text) if isinstance(piece, str)) == text
@@ -204,31 +308,34 @@ def test_an_answer_ends_as_with_a_call_that_the_server_reports(said, finish):
     assert ending({"choices": [{"message": {"content": said + WEATHER}, "finish_reason": finish}]}) == reported
 
 
-def written(said, *gates):
+def written(said, call, *gates):
     """An answer with a call in its text, which is cut in the middle; each gate holds it there."""
-    return Answer([said, WEATHER[:5], WEATHER[5:40], *gates, WEATHER[40:70], WEATHER[70:], ended(), DONE])
+    return Answer([said, call[:5], call[5:40], *gates, call[40:70], call[70:], ended(), DONE])
 
 
+@pytest.mark.parametrize("call", [WEATHER, QWEN, GLM, KIMI])
 @pytest.mark.parametrize("said", ["", "Let me look.\n"])
-def test_on_the_page_in_exports_and_for_the_model_it_is_as_if_the_server_had_reported_it(sessions, said):
+def test_on_the_page_in_exports_and_for_the_model_it_is_as_if_the_server_had_reported_it(sessions, said, call):
     gate = threading.Event()
     one, other = sessions(), sessions()
-    shown = one.follow(written(said, gate), ("Asking for a tool", gate.set))
-    assert WEATHER[:30] not in one.seen
+    shown = one.follow(written(said, call, gate), ("Asking for a tool", gate.set))
+    assert call[:30] not in one.seen
     reported = other.follow(reports("c1", "get_weather", {"city": "Lisbon"}, said))
     assert shown["data-status"] == reported["data-status"] == ("complete" if said else "failed")
     for place in (".blocks", ".note", ".problem"):
         texts, others = ([found.get_text() for found in each.select(place)] for each in (shown, reported))
         assert texts == others
     assert "the tool “get_weather”" in shown.get_text()
-    assert shown.select_one(".reasoning .plain").get_text() == WEATHER
+    assert shown.select_one(".reasoning .plain").get_text() == call
     for form in ("md", "html"):
         assert "the tool “get_weather”" in one.exported(form)
         assert one.exported(form).index("city") < one.exported(form).index("the tool “")
     assert one.sent_with_the_next_question() == other.sent_with_the_next_question()
 
 
-@pytest.mark.parametrize("text", [WEATHER[:-3], WEATHER + "\nDone.", f"```\n{WEATHER}\n```"])
+@pytest.mark.parametrize(
+    "text", [WEATHER[:-3], WEATHER + "\nDone.", f"```\n{WEATHER}\n```", QWEN + "\nDone.", BARE[:-30]]
+)
 def test_what_is_no_call_is_on_the_page_in_full(sessions, text):
     session = sessions()
     shown = session.follow(says(text[:7], text[7:45], text[45:]))

@@ -33,9 +33,12 @@ class Prose:
 
         In code, and after an opening bracket or quotation mark, it is text.
         """
-        if self.is_in_code:
-            return False
-        return not self._head.strip() or not (self._end.isspace() or self._end in _QUOTES)
+        return self.follows_text or not (self.is_in_code or self._head.strip())
+
+    @property
+    def follows_text(self) -> bool:
+        """Whether a tag here would be markup right behind the text of its line."""
+        return not (self.is_in_code or not self._head.strip() or self._end.isspace() or self._end in _QUOTES)
 
     @property
     def begins_line(self) -> bool:

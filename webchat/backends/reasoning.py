@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 from webchat.backends import Event, Piece
+from webchat.backends.call_marks import SPECIAL, read
 from webchat.backends.prose import Prose
-from webchat.backends.tags import BEGINS_TAG, END_OF_CALL, IN_HEADERS, LONGEST_TAG, TAG, unfinished
+from webchat.backends.tags import BEGINS_TAG, IN_HEADERS, LONGEST_TAG, TAG, unfinished
 from webchat.backends.written_calls import WrittenCalls
 from webchat.chat.plain import shows_nothing
 
@@ -51,13 +52,13 @@ class ReasoningSplitter:
         "between"."""
         self._is_fresh = True
         """Whether there is no text yet in this state."""
-        self._after_reasoning = self._is_harmony = False
+        self._after_reasoning = self._is_harmony = self._mentions_calls = False
         self._literal = 0
         """Opening tags that were text; as many closing ones are text, too."""
         self._prose = Prose()
         self._aside: list[str] = []
         self._aside_size = 0
-        self._calls = WrittenCalls("")
+        self._calls = WrittenCalls()
         self._header = ""
         self._before_header = "answer"
         """The state before the header, to return to if it turns out not to be one."""
@@ -197,19 +198,27 @@ class ReasoningSplitter:
         self._enter("answer")
 
     def _begin_calls(self, tag: str) -> Iterator[Piece]:
-        if self._state == "answer" and tag != END_OF_CALL and self._prose.begins_line:
-            self._state, self._calls = "calls", WrittenCalls(tag)
+        calls = WrittenCalls()
+        if self._state == "answer" and self._may_begin_calls(tag) and calls.go_on(tag):
+            self._state, self._calls = "calls", calls
             yield Event("status", "Asking for a tool")
         else:
+            self._mentions_calls = True
             yield from self._take(tag)
+
+    def _may_begin_calls(self, mark: str) -> bool:
+        if mark in SPECIAL and self._prose.follows_text:
+            return True
+        # Qwen's coders omit the first of two tags, but an example may have it in the line before.
+        return self._prose.begins_line and not (self._mentions_calls and read(mark)[0] == "<function>")
 
     def _give_calls_back(self) -> Iterator[Piece]:
         """What looked like calls is text."""
-        self._state = "answer"
+        self._state, self._mentions_calls = "answer", True
         yield from self._say(self._calls.text)
 
     def _end_calls(self) -> Iterator[Piece]:
-        if self._calls.are_complete:
+        if self._calls.end():
             self.tool_names += self._calls.names
             calls, self._blank = "".join([*self._blank, self._calls.text]), []
             yield Event("reasoning", calls)

@@ -1,8 +1,10 @@
-"""The tags in which models write reasoning and tool calls, and where one may be unfinished. Knows no answer."""
+"""The tags in which models write reasoning, and where one of them or of a tool call may be unfinished."""
 
 from __future__ import annotations
 
 import re
+
+from webchat.backends import call_marks
 
 LONGEST_TAG = 200
 _NAMES = ("think", "thinking", "thought", "thoughts", "reason", "reasoning", "seed:think")
@@ -14,20 +16,18 @@ _NONCE = "(?::[0-9a-f]{1,16})?"
 """Some models add one to each tag: "<think:6124c78e>"."""
 IN_HEADERS = ("<|start|>", "<|channel|>", "<|constrain|>", "<|message|>")
 _HARMONY = (*IN_HEADERS, "<|end|>", "<|return|>", "<|call|>")
-BEGIN_OF_CALL, END_OF_CALL = re.compile(r"<tool_call>\s{0,8}\{"), "</tool_call>"
-"""Those of Hermes and Qwen, with the brace that begins the JSON."""
 _ANY_NAME = "|".join(_NAMES)
 TAG = re.compile(
     rf"(?P<opening>(?i:<(?:{_ANY_NAME}){_NONCE}(?:\s[^<>]{{0,{LONGEST_TAG}}})?>)|{'|'.join(map(re.escape, _OPENING))})"
     rf"|(?P<closing>(?i:</(?:{_ANY_NAME}){_NONCE}\s*>)|{'|'.join(map(re.escape, _CLOSING))})"
     rf"|(?P<around>{'|'.join(map(re.escape, _AROUND_ANSWER))})"
     rf"|(?P<harmony>{'|'.join(map(re.escape, _HARMONY))})"
-    rf"|(?P<call>{BEGIN_OF_CALL.pattern}|{END_OF_CALL})"
+    rf"|(?P<call>{call_marks.MARK})"
 )
 BEGINS_TAG = re.compile("[<[◁]")
 _ATTRIBUTES = re.compile(
     rf"<(?:{_ANY_NAME}){_NONCE}\s[^<>]{{0,{LONGEST_TAG}}}|</(?:{_ANY_NAME}){_NONCE}\s{{0,8}}|</?(?:{_ANY_NAME}):[0-9a-f]{{0,16}}"
-    r"|<tool_call>\s{0,8}",
+    rf"|{call_marks.SO_FAR}",
     re.I,
 )
 _WHOLE = (
@@ -35,8 +35,7 @@ _WHOLE = (
     *_CLOSING,
     *_AROUND_ANSWER,
     *_HARMONY,
-    "<tool_call>",
-    END_OF_CALL,
+    *call_marks.WHOLE,
     *(f"{begin}{name}>" for name in _NAMES for begin in ("<", "</")),
 )
 _PREFIXES = frozenset(tag[:size].lower() for tag in _WHOLE for size in range(1, len(tag)))
