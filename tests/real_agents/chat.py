@@ -124,16 +124,27 @@ class Chat:
         except AssertionError as error:
             raise AssertionError("\n".join([str(error), *self._account(session_id)])) from None
 
+    def account(self) -> Iterator[str]:
+        """How far the model and the agent have come, for a failure."""
+        yield f"at {datetime.now(UTC):%H:%M:%S} UTC, load {os.getloadavg()}"
+        yield f"the model: {self.model.account()}"
+        yield f"the agent: processes {self.agent_processes()}"
+        for path in sorted(Path(self.environ["HOME"]).rglob("*.log"), key=_modified)[-1:]:
+            yield f"the end of {path}:"
+            with suppress(FileNotFoundError):
+                yield from (line[:300] for line in path.read_text(errors="replace").splitlines()[-LOGGED:])
+
     def _account(self, session_id: str) -> Iterator[str]:
         last = self.last(session_id)
-        yield f"at {datetime.now(UTC):%H:%M:%S} UTC, load {os.getloadavg()}"
         yield f"the answer: {last.status}, {last.content!r}, {last.error}; its parts: {last.parts}"
-        yield f"the model: {self.model.account()}"
-        yield f"the agent: {self.backend.label}, processes {self.agent_processes()}"
-        logs = sorted(Path(self.environ["HOME"]).rglob("*.log"), key=lambda path: path.stat().st_mtime)
-        for path in logs[-1:]:
-            yield f"the end of {path}:"
-            yield from (line[:300] for line in path.read_text(errors="replace").splitlines()[-LOGGED:])
+        yield from self.account()
+
+
+def _modified(path: Path) -> float:
+    """When the file was written last; 0 if the agent has removed it meanwhile."""
+    with suppress(FileNotFoundError):
+        return path.stat().st_mtime
+    return 0.0
 
 
 def _with(home: str) -> Iterator[int]:
