@@ -821,6 +821,8 @@
       place = chat;
       if (event.detail.ctx.isInPanel && isPanelOpen()) panel().hidePopover();
       opened();
+      const title = $("titleForm");
+      if (title?.dataset.url !== chat.dataset.url) title?.remove();
       if (stays) document.activeElement.blur();
       else if (!isPanelOpen()) focusField();
       versions = null;

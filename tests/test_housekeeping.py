@@ -86,7 +86,8 @@ def test_the_title_stands_in_the_header_until_it_is_changed_there(client, page, 
     assert shown.soup.select_one("#badge a").get_text() == "one"
     form = {"title": "First", "in": "header"}
     changed = page(client.post(f"/sessions/{sessions[0]}/rename", data=form, headers=HTMX))
-    assert changed.soup.select_one("[hx-target='#titleForm'] a").get_text() == "First"
+    assert changed.soup.select_one("[hx-target='#titleForm'][hx-swap=delete]")
+    assert changed.soup.select_one("[hx-target='#badge'] a").get_text() == "First"
 
 
 # Order

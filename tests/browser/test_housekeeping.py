@@ -57,6 +57,55 @@ def test_what_is_typed_replaces_the_title(chat, place):
     expect(field).to_have_value("Red plum!s")
 
 
+def edited_in_header(chat, text):
+    """The field for the session's title in the header, with this text."""
+    chat.page.locator("#badge .name").click()
+    field = chat.page.get_by_label("Title", exact=True)
+    field.fill(text)
+    return field
+
+
+def test_a_title_that_is_edited_in_the_header_goes_with_its_session(chat):
+    chat.asked("What about plums?")
+    field = edited_in_header(chat, "Half a na")
+    chat.open_sessions()
+    chat.rows.filter(has_text="pears").click()
+    expect(chat.badge.locator(".name")).to_have_text("pears")
+    expect(field).to_have_count(0)
+    chat.open_sessions()
+    assert "Half a na" not in chat.panel.inner_text()
+
+
+def test_a_title_that_is_edited_in_the_header_stays_while_its_session_changes(chat):
+    chat.asked("What about plums?")
+    field = edited_in_header(chat, "Half a na")
+    chat.ask("And pears?")
+    expect(chat.answers).to_have_count(3)
+    chat.answered()
+    other = chat.tab().ready()
+    other.asked("And apples?")
+    expect(chat.answers).to_have_count(4)
+    expect(chat.badge).to_be_hidden()
+    expect(field).to_have_value("Half a na")
+    field.press("Enter")
+    expect(chat.badge.locator(".name")).to_have_text("Half a na")
+    expect(other.badge.locator(".name")).to_have_text("Half a na")
+    expect(field).to_have_count(0)
+
+
+def test_escape_leaves_the_title_in_the_header_as_it_was(chat):
+    chat.asked("What about plums?")
+    name = chat.badge.locator(".name").inner_text()
+    chat.badge.locator(".name").dblclick()
+    field = chat.page.get_by_label("Title", exact=True)
+    expect(field).to_be_focused()
+    expect(chat.page.locator(".rename")).to_have_count(1)
+    field.fill("Half a na")
+    field.press("Escape")
+    expect(chat.badge.locator(".name")).to_have_text(name)
+    expect(field).to_have_count(0)
+
+
 def next_event(name):
     """A script that sets `window.happened` to a promise of the next event of that name, resolved after all other
     listeners.

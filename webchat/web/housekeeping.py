@@ -49,13 +49,13 @@ def rename_row(session_id: str) -> str:
 
 
 def title(session_id: str) -> str:
-    """The session's title in the header, or with `edit` a form for it there."""
+    """The session's title in the header, or with `edit` a form for it there, before the title, which is hidden."""
     session = manager().get_session(session_id, owner())
     if not is_htmx():
         return render_template("webchat/manage.html", **_actions(session))
     if "edit" in request.args:
         return render_template("webchat/_rename.html", item=session, in_header=True)
-    return pieces.badge_html(session)
+    return _title_again(session)
 
 
 def rename(session_id: str) -> AnyResponse:
@@ -64,7 +64,12 @@ def rename(session_id: str) -> AnyResponse:
     response = script_answer(shelved_fields(session))
     if response or not is_htmx() or fields.optional("in") != "header":
         return response or _done()
-    return fragments(session_list.list_partial(), partial("titleForm", "outerHTML", pieces.badge_html(session)))
+    return fragments(session_list.list_partial(), _title_again(session))
+
+
+def _title_again(session: WebChatSession) -> str:
+    """The session's title in the header instead of the form."""
+    return partial("titleForm", "delete", "") + partial("badge", "outerMorph", pieces.badge_html(session))
 
 
 def tidy(session_id: str, action: str) -> AnyResponse:
