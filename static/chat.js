@@ -132,6 +132,9 @@
   // Opening a session lands at its end, with the cursor in the field. On touch that would raise the keyboard.
   const touch = matchMedia("(pointer: coarse)");
   const focusField = () => { const field = $("messageInput"); if (field && !touch.matches) field.focus({ preventScroll: true }); };
+  const ELSEWHERE = "input, textarea, select, [contenteditable], [popover]";
+  // A response may come when the person is already in another field.
+  const focusFieldAgain = () => { if (!document.activeElement?.closest(ELSEWHERE)) focusField(); };
   const opened = () => {
     watch();
     following = follows;
@@ -252,8 +255,7 @@
     }
     // The first keystroke goes into the field, unless the focus is in another.
     const plain = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey;
-    const elsewhere = field.closest("input, textarea, select, [contenteditable], [popover]");
-    if (plain && !elsewhere) $("messageInput")?.focus();
+    if (plain && !field.closest(ELSEWHERE)) $("messageInput")?.focus();
   });
 
   // Copy: code, a formula's source, or a message as it was written; without newlines at the end, which a shell would run.
@@ -824,14 +826,14 @@
       const title = $("titleForm");
       if (title?.dataset.url !== chat.dataset.url) title?.remove();
       if (stays) document.activeElement.blur();
-      else if (!isPanelOpen()) focusField();
+      else if (!isPanelOpen()) focusFieldAgain();
       versions = null;
     } else {
       const isSent = source?.matches?.("form.field");
       if (isSent) following = follows;
       // In the frame that shows what has grown, and only from where we left it: the person may be scrolling.
       if (isSent || (following && root.scrollTop === followedTo && $("messages"))) toEnd();
-      if (isSent || source?.matches?.("#stopForm")) focusField();
+      if (isSent || source?.matches?.("#stopForm")) focusFieldAgain();
     }
     takeReturned();
     dropSent();

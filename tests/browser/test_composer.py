@@ -20,6 +20,31 @@ def test_the_cursor_is_in_the_field_when_the_page_opens(serve, visit):
     expect(visit(serve(*QUICK)).field).to_be_focused()
 
 
+@pytest.mark.parametrize("is_first", [True, False], ids=["first message", "later message"])
+def test_the_focus_stays_where_it_went_before_the_form_was_answered(serve, visit, is_first):
+    chat = visit(serve(*QUICK)).ready()
+    if not is_first:
+        chat.asked("Hello")
+    held = []
+    chat.page.route("**/messages", lambda route: held.append((route, route.fetch())))
+    chat.ask("And now?")
+    if is_first:
+        chat.page.locator("#sessionsButton").click()
+        elsewhere = chat.page.locator("#sessionSearch")
+    else:
+        chat.answered()
+        chat.badge.locator(".name").click()
+        elsewhere = chat.page.get_by_label("Title", exact=True)
+    elsewhere.press_sequentially("plu")
+    with chat.page.expect_response("**/messages"):
+        for route, response in held:
+            route.fulfill(response=response)
+    expect(chat.field).to_have_value("")
+    chat.page.keyboard.type("ms")
+    expect(elsewhere).to_have_value("plums")
+    expect(elsewhere).to_be_focused()
+
+
 def test_shift_and_enter_break_the_line_and_enter_sends(serve, visit):
     chat = visit(serve(*QUICK))
     chat.page.keyboard.type("one")

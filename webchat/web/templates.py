@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, PrefixLoader
 from webchat.chat.message import new_message_id
 from webchat.web.context import chat_of, day_of, hint_version, link, local_time, resources, static_link
 from webchat.web.habits import habits
+from webchat.web.htmx import is_htmx
 from webchat.web.new_session import known_folders, short_folder
 from webchat.web.saved_prompts import commands
 
@@ -37,6 +38,7 @@ def environment() -> Environment:
         "webchat_day": day_of,
         "webchat_habits": habits,
         "webchat_hint_version": hint_version,
+        "webchat_is_htmx": is_htmx,
         "webchat_known_folders": known_folders,
         "webchat_link": link,
         "webchat_local_time": local_time,
