@@ -281,6 +281,24 @@ def test_the_tags_that_markdown_has_no_marks_for(text, tag, inner):
 
 
 @pytest.mark.parametrize(
+    ("text", "language", "code"),
+    [
+        ("```python print(1)\n```", "python", "print(1)\n"),
+        ("```python print(1)\n```\n\nmore", "python", "print(1)\n"),
+        ("- ```sh ls  -l\n  ```", "sh", "ls  -l\n"),
+        ("```python print(1)\nprint(2)\n```", "python print(1)", "print(2)\n"),
+        ('```py title="a.py"\nx\n```', 'py title="a.py"', "x\n"),
+        ("```py\n```", "py", ""),
+        ("```py " + "x" * 200 + "\ny\n```", "py " + "x" * 37, "y\n"),
+    ],
+)
+def test_what_is_behind_a_fence_is_shown(text, language, code):
+    block = soup_of(text).figure
+    assert block.span.get_text() == language
+    assert block.code.get_text() == code
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "<sub>",

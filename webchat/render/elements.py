@@ -14,6 +14,8 @@ from webchat.render.colours import coloured
 from webchat.render.formulas import formula
 from webchat.render.targets import is_address, picture_name, readable
 
+LONGEST_INFO = 40
+"""Characters of what is written behind a fence that are shown with the language, such as a file's name."""
 _NAME = re.compile("[:,{]")
 """Ends a language's name, as in "python:src/main.py" and "rust,no_run"."""
 
@@ -27,10 +29,10 @@ def _heading(self: RendererHTML, tokens: Sequence[Token], index: int, options: O
 def code_block(code: str, info: str, *, grows: bool = False) -> str:
     """A code block with its language and a Copy button. It is highlighted only once it is complete."""
     words = info.split()
-    language = words[0][:30] if words else ""
+    language = words[0] if words else ""
     shown = escapeHtml(code) if grows else coloured(code, _NAME.split(language, maxsplit=1)[0])
     return (
-        f'<figure class="code"><figcaption><span>{escapeHtml(language) or "text"}</span>'
+        f'<figure class="code"><figcaption><span>{escapeHtml(" ".join(words)[:LONGEST_INFO]) or "text"}</span>'
         f'<button type="button" class="copy">Copy</button></figcaption><pre><code>{shown}</code></pre></figure>\n'
     )
 
@@ -39,6 +41,9 @@ def _fence(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opt
     token, grows = tokens[index], bool(env.get("open"))
     if token.info.strip() == "math" and not grows and (made := formula(token.content, display=True)):
         return f"<p>{made}</p>\n"  # GitHub's and GitLab's notation
+    language, _, behind = token.info.strip().partition(" ")
+    if behind and not token.content and not grows:
+        return code_block(f"{behind}\n", language)  # code that a model wrote on the line of the fence
     return code_block(token.content, token.info, grows=grows)
 
 
