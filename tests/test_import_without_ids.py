@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from base64 import b64encode
+from itertools import zip_longest
 
 import pytest
 
@@ -40,6 +41,26 @@ def in_lines(*texts):
 def of_ai_studio(*texts):
     chunks = [{"role": "model" if number % 2 else "user", "text": text} for number, text in enumerate(texts)]
     return json.dumps({"chunkedPrompt": {"chunks": chunks}}).encode()
+
+
+def in_a_row_of_open_webui(*texts):
+    return json.dumps({"title": "Talk", "chat": {"messages": plain(*texts)}}).encode()
+
+
+def of_codex(*texts):
+    """A session whose first line, which has its id, is missing."""
+    asked = ({"type": "event_msg", "payload": {"type": "user_message", "message": text}} for text in texts[::2])
+    answers = (
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]}
+        for text in texts[1::2]
+    )
+    answered = ({"type": "response_item", "payload": answer} for answer in answers)
+    rows = [row for pair in zip_longest(asked, answered) for row in pair if row]
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+def of_codex_with_its_id(*texts):
+    return json.dumps({"type": "session_meta", "payload": {"id": "x"}}).encode() + b"\n" + of_codex(*texts)
 
 
 def of_copilot(*texts):
@@ -82,8 +103,9 @@ def of_grok(*texts):
     return json.dumps({"conversations": [{"conversation": {"id": "g"}, "responses": rows}]}).encode()
 
 
-KNOWN_BY_CONTENT = [in_list, in_object, in_lines, of_ai_studio]
-KNOWN_BY_NAME = [of_copilot, with_id, our_markdown, of_lm_studio, of_open_webui, of_claude, of_grok]
+KNOWN_BY_CONTENT = [in_list, in_object, in_lines, of_ai_studio, in_a_row_of_open_webui, of_codex]
+KNOWN_BY_NAME = [of_copilot, of_codex_with_its_id, with_id, our_markdown, of_lm_studio]
+KNOWN_BY_NAME += [of_open_webui, of_claude, of_grok]
 each_kind = pytest.mark.parametrize("kind", [*KNOWN_BY_CONTENT, *KNOWN_BY_NAME])
 known_by_content = pytest.mark.parametrize("kind", KNOWN_BY_CONTENT)
 known_by_name = pytest.mark.parametrize("kind", KNOWN_BY_NAME)
@@ -307,6 +329,41 @@ def test_two_that_differ_only_in_what_is_no_text_stay_apart(manager, bring_in, t
     (longer,) = bring_in(json.dumps([*talks[1], *plain(*MORE)]).encode()).grown
     assert bring_in(in_zip(second, first)).known == 2
     assert said(manager, longer)[2:] == MORE
+
+
+def in_a_tree(current, *messages):
+    """An Open WebUI chat without its own id; each message is its id, its parent's, and its text."""
+    rows = {
+        key: {"parentId": parent, "role": "user" if key.startswith("u") else "assistant", "content": text}
+        for key, parent, text in messages
+    }
+    return json.dumps({"chat": {"history": {"currentId": current, "messages": rows}, "messages": []}}).encode()
+
+
+def test_messages_with_ids_tell_whether_two_that_begin_alike_are_one(manager, bring_in):
+    hello = [("u-1", None, "Hello"), ("a-1", "u-1", "Hi!")]
+    rain = [("u-2", "a-1", "Rain?"), ("a-2", "u-2", "No.")]
+    herbs = [("u-3", "a-1", "Herbs?"), ("a-3", "u-3", "Thyme.")]
+    (session_id,) = bring_in(in_a_tree("a-2", *hello, *rain)).imported
+    assert bring_in(in_a_tree("a-3", *hello, *rain, *herbs)).grown == [session_id]
+    assert said(manager, session_id) == ("Hello", "Hi!", "Herbs?", "Thyme.")
+    assert len(manager.conversation(session_id).messages[2].siblings) == 2
+    other = [("u-9", None, "Hello"), ("a-9", "u-9", "Hi!")]
+    assert len(bring_in(in_a_tree("a-9", *other)).imported) == 1
+    assert bring_in(in_a_tree("a-9", *other)).known == 1
+
+
+def test_answers_that_llm_has_logged_in_no_conversation_stay_apart(manager, bring_in):
+    def logged(key, prompt, response):
+        row = {"id": key, "conversation_id": None, "model": "m", "datetime_utc": "2026-10-01T10:00:00"}
+        return row | {"prompt": prompt, "response": response}
+
+    tea, coffee = logged("r1", "Tea?", "Yes."), logged("r2", "Coffee?", "No.")
+    for rows in ([tea], [coffee]):
+        assert len(bring_in(json.dumps(rows).encode()).imported) == 1
+    assert bring_in(json.dumps([coffee, tea]).encode()).known == 2
+    talks = {said(manager, each.session_id) for each in manager.list_sessions()}
+    assert talks == {("Tea?", "Yes."), ("Coffee?", "No.")}
 
 
 EARLIER = {

@@ -14,7 +14,7 @@ from webchat.fileutil import jsonlines
 
 Shown = Mapping[str, Collection[str]]
 """See `Brought.shown`."""
-_POSITION = re.compile(r"(?:message|response)-\d+|\d+-\d+")
+_POSITION = re.compile(r"(?:message|response)-\d+|line-\d+(?:-[a-z]+)*|\d+-\d+")
 """What sources use as the id of a message without one, if it is not told by its content."""
 _CONTENT = re.compile(r"[0-9a-f]{32}")
 """An id by content. Those of messages written here are shorter."""
@@ -39,24 +39,25 @@ def tree_of(transcript: bytes) -> Tree:
 
 
 class ImportedMessages:
-    """The messages of a session that were imported without ids.
+    """The messages of a session, of which some were imported without ids.
 
-    `is_exact` says that each is known by nothing but its content, which may not have changed.
+    `is_exact` says that these are known by nothing but their content, which may not have changed.
     """
 
     def __init__(self, messages: Iterable[Message], *, is_exact: bool) -> None:
         self._is_exact = is_exact
-        self.messages = {message.id: message for message in messages if is_imported(message.id)}
-        self._answered = {message.parent for message in self.messages.values()}
+        self.messages = {message.id: message for message in messages}
+        self._imported = set(filter(is_imported, self.messages))
+        self._answered = {self.messages[name].parent for name in self._imported}
 
     def is_same_conversation(self, tree: Tree, shown: Shown) -> bool:
         """Whether these and the messages of an export are one conversation: one of them is the beginning of the other.
 
-        What was said here since does not count.
+        What was said here since does not count. If the messages have ids, some shared ones are enough.
         """
         shared = self.messages.keys() & tree.messages.keys()
-        has_all = len(shared) in (len(self.messages), len(tree.messages))
-        return has_all and all(self.is_same(name, tree, shown) for name in shared)
+        has_all = len(shared) in (len(shared | self._imported), len(tree.messages))
+        return bool(shared) and has_all and all(self.is_same(name, tree, shown) for name in shared)
 
     def places(self, tree: Tree, shown: Shown) -> Mapping[str, str]:
         """Maps the ids of an export's messages to those in the session.

@@ -6,7 +6,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import overload
 
@@ -109,13 +109,11 @@ class Conversation:
     archived: bool = False
     system_prompt: str = ""
     folder: str = ""
-    content: object = field(default=None)
-    """Its whole content, which identifies it if it has no id."""
     too_large: bool = False
     is_titled_by_file: bool = False
     """Whether the name of its file is its title there."""
     names: Sequence[str] = ()
-    """If it has no id: the names of its beginnings; see `Beginnings`."""
+    """The names of its beginnings, if its source has its own; only one without an id is known by them."""
 
 
 def brought(found: Conversation, find: Find) -> Brought:
@@ -127,8 +125,9 @@ def brought(found: Conversation, find: Find) -> Brought:
         raise Unreadable(f"it is larger than {size_of(LARGEST)}")
     pictures, missing = resolved(found.nodes, find)
     tree = ForeignTree(found.nodes, found.made)
-    name = without_surrogates(text(found.theirs)) or next(iter(found.names), "")
-    name = name or hashlib.sha256(_dump(found.content)).hexdigest()
+    theirs = without_surrogates(text(found.theirs))
+    names = [] if theirs else found.names or _names(tree.branch(found.current))
+    name = theirs or names[0]
     titled = shown_title(found.title) or title_of(tree.first_question[:MOST_OF_A_TITLE])
     extra: dict[str, object] = {"imported": {"from": found.source, "id": name}}
     if prompt := found.system_prompt.replace("\0", "").strip():
@@ -146,7 +145,16 @@ def brought(found: Conversation, find: Find) -> Brought:
     }
     row |= {name: True for name in ("pinned", "archived") if getattr(found, name)}
     lines = tree.transcript(found.current)
-    return Brought(row, lines, tree.tails, tree.shown, pictures, missing, found.names)
+    return Brought(row, lines, tree.tails, tree.shown, pictures, missing, names)
+
+
+def _names(branch: Iterable[ForeignNode]) -> list[str]:
+    """The names of the beginnings of a branch."""
+    beginnings = Beginnings()
+    for node in branch:
+        texts = [part.text for part in node.all_parts if isinstance(part, Text)]
+        beginnings.add([node.role, *texts], node)
+    return beginnings.names
 
 
 def id_of(source: str, name: str) -> str:

@@ -58,13 +58,26 @@ class ForeignTree:
         }
         return {self._ids[head]: lines for head, lines in found.items() if lines}
 
+    def branch(self, current: str | None) -> list[ForeignNode]:
+        """The messages of the branch with the message `current`, as the program has them."""
+        path: dict[str, None] = {}
+        head: str | None = self._shown(current)
+        while head and head not in path:  # they may form a cycle
+            path[head] = None
+            head = self._parents[head]
+        return [self._nodes[key] for head in reversed(path) for key in self._groups[head]]
+
     def transcript(self, current: str | None) -> bytes:
         """All messages as JSON Lines; the branch with the message `current` is shown."""
         lines = [self._line(head, group) for head, group in self._groups.items()]
-        shown = self._last_below(self._head.get(self._kept_above.get(current) or ""))
-        if shown and next(reversed(self._groups)) != shown:
+        shown = self._shown(current)
+        if next(reversed(self._groups)) != shown:
             lines.append(f'{{"type":"select","id":"{self._ids[shown]}"}}\n')
         return "".join(lines).encode("utf-8", "replace")
+
+    def _shown(self, current: str | None) -> str:
+        """The last message of the branch with the message `current`; the last of all if that is unknown."""
+        return self._last_below(self._head.get(self._kept_above.get(current) or "")) or next(reversed(self._groups))
 
     def _last_below(self, head: str | None) -> str | None:
         """The newest message of the branch that goes on from this one: not all programs name a branch by its end."""

@@ -39,7 +39,6 @@ def conversation_with(item: Table, names: NamesIn) -> Conversation:
         item.get("create_time"),
         pinned=bool(item.get("pinned_time")) or item.get("is_starred") is True,
         archived=item.get("is_archived") is True,
-        content=item,
     )
 
 

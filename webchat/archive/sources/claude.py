@@ -38,7 +38,6 @@ def conversation(item: Table) -> Conversation:
         nodes[-1].key if nodes else None,  # the last in the list is where the person was
         item.get("created_at"),
         pinned=item.get("is_starred") is True,
-        content=item,
     )
 
 

@@ -54,7 +54,7 @@ def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
         title = next((titles[kind] for kind in TITLES if kind in titles), "")
         if name or len(session.nodes):
             last = next((node.key for node in reversed(session.nodes) if node.says_something), None)
-            yield Conversation("claude-code", name, title, session.nodes, last, folder=session.folder, content=name)
+            yield Conversation("claude-code", name, title, session.nodes, last, folder=session.folder)
 
 
 def _nodes(key: str, parent: str | None, row: Row) -> list[ForeignNode]:

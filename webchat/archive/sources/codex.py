@@ -24,7 +24,7 @@ def recognises(value: Any) -> bool:  # noqa: ANN401
 
 def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
     """See `GroupingSource`."""
-    nodes, head, model, number, shown = Gathered(), table(None), "", 0, list[Row]()
+    nodes, head, model, shown = Gathered(), table(None), "", list[Row]()
     for number, value in enumerate(values):
         found = table(value)
         model = model_in(found) or model
@@ -43,9 +43,7 @@ def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
                     shown = []
                 nodes.add(node)
     folder, made = text(head.get("cwd")), head.get("timestamp")
-    yield Conversation(
-        "codex", head.get("id"), "", nodes, _in_a_row(nodes), made, folder=folder, content=[number, made]
-    )
+    yield Conversation("codex", head.get("id"), "", nodes, _in_a_row(nodes), made, folder=folder)
 
 
 def _in_a_row(nodes: Gathered) -> str | None:

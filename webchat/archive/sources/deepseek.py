@@ -31,7 +31,6 @@ def conversation(item: Table) -> Conversation:
         _last(mapping),
         item.get("inserted_at"),
         pinned=item.get("pinned") is True,
-        content=item,
     )
 
 

@@ -35,7 +35,6 @@ def conversation(item: Table) -> Conversation:
         nodes[-1].key if nodes else None,
         time_of(head.get("create_time")),
         pinned=head.get("starred") is True,
-        content=item,
     )
 
 

@@ -35,7 +35,6 @@ def conversation(item: Table) -> Conversation:
         nodes[-1].key if nodes else None,
         time_of(item.get("createdAt")),
         system_prompt=text(item.get("preprompt")),
-        content=item,
     )
 
 

@@ -31,7 +31,6 @@ def conversation(item: Table) -> Conversation:
         nodes,
         nodes[-1].key if nodes else None,
         system_prompt=first_text(options, "promptPrefix", "system"),
-        content=item,
     )
 
 

@@ -53,7 +53,6 @@ def _conversation(head: Table, nodes: Gathered) -> Conversation:
         pinned=head.get("pinned") is True,
         system_prompt=next(iter(systems), ""),
         folder=text(head.get("cwd")),
-        content=[head, *(node.content for node in nodes)],
     )
 
 

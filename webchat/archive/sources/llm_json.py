@@ -22,6 +22,7 @@ def recognises(value: Any) -> bool:  # noqa: ANN401
 
 @dataclass
 class _Thread:
+    theirs: str
     title: str = ""
     system: str = ""
     answers: list[list[ForeignNode]] = field(default_factory=list)
@@ -32,20 +33,21 @@ def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
     """See `GroupingSource`."""
     threads: dict[str, _Thread] = {}
     for number, row in enumerate(values):
-        thread = threads.setdefault(text(row.get("conversation_id")) or f"row-{number}", _Thread())
+        theirs = text(row.get("conversation_id"))
+        thread = threads.setdefault(theirs or f"row-{number}", _Thread(theirs))
         thread.title = thread.title or text(row.get("conversation_name"))
         thread.system = thread.system or text(row.get("system"))
         nodes = _nodes(row, number)
         if thread.nodes.add(nodes[0]) and thread.nodes.add(nodes[1]):
             thread.answers.append(nodes)
-    for name, thread in threads.items():
+    for thread in threads.values():
         ordered = [node for answer in sorted(thread.answers, key=lambda nodes: str(nodes[0].time)) for node in answer]
         for before, node in pairwise(ordered):
             node.parent = before.key
         last = ordered[-1].key if ordered else None
         yield Conversation(
             "llm",
-            name,
+            thread.theirs,
             thread.title,
             ordered,
             last,

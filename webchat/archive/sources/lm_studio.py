@@ -39,7 +39,6 @@ def conversation(item: Table) -> Conversation:
         item.get("createdAt"),
         pinned=item.get("pinned") is True,
         system_prompt=text(item.get("systemPrompt")),
-        content=item,
     )
 
 

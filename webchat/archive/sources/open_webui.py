@@ -44,7 +44,6 @@ def conversation(item: Table) -> Conversation:
         pinned=item.get("pinned") is True,
         archived=item.get("archived") is True,
         system_prompt=text(table(chat.get("params")).get("system")) or text(chat.get("system")),
-        content=item,
     )
 
 

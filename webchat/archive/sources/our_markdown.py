@@ -70,7 +70,6 @@ def _conversation(title: str, lines: list[str]) -> Conversation:
         nodes,
         nodes[-1].key if nodes else None,
         named[1] if named else None,
-        content=[title, *lines],
     )
 
 

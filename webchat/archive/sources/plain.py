@@ -39,8 +39,8 @@ def _conversation(title: str, theirs: str | None, messages: Iterator[Any]) -> Co
         system = system or (openai_shapes.system_prompt([message]) if number == 0 else "")
         if nodes.add(node):
             beginnings.add([message.get("role"), openai_shapes.text_of(message.get("content"))], node)
-    last, names = nodes[-1].key if len(nodes) else None, () if theirs else beginnings.names
-    return Conversation("plain", theirs, title, nodes, last, system_prompt=system, names=names)
+    last = nodes[-1].key if len(nodes) else None
+    return Conversation("plain", theirs, title, nodes, last, system_prompt=system, names=beginnings.names)
 
 
 def _is_message(value: object) -> bool:
