@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from tests.pictures import png
 from tests.scripted_server import ScriptedServer, calls, says
 from webchat.chat.parts import Output, Text, ToolCall
 
@@ -20,7 +21,8 @@ pytest.importorskip("llm", reason="llm is not installed: make test EXTRA=framewo
 def llm(tmp_path):
     """Runs llm with a folder of its own; its model is a scripted server."""
     with ScriptedServer() as server:
-        model = {"model_id": "scripted", "model_name": "scripted", "api_base": server.url, "supports_tools": True}
+        model = {"model_id": "scripted", "model_name": "scripted", "api_base": server.url}
+        model |= {"supports_tools": True, "vision": True}
         (tmp_path / "extra-openai-models.yaml").write_text(json.dumps([model]))
 
         def run(*arguments, answers=()):
@@ -34,7 +36,8 @@ def llm(tmp_path):
 
 @pytest.fixture
 def logged(llm, tmp_path):
-    """Its database and its JSON after two conversations, one of two turns and one with a tool."""
+    """Its database and its JSON after three conversations: of two turns, with a tool, and with a picture."""
+    (tmp_path / "cat.png").write_bytes(png())
     llm("-m", "scripted", "-s", "Be brief.", "What is tea?", answers=[says("Leaves.")])
     llm("-m", "scripted", "-c", "And coffee?", answers=[says("Beans.")])
     llm(
@@ -45,6 +48,7 @@ def logged(llm, tmp_path):
         "The time?",
         answers=[calls("c1", "llm_time", {}, "Let me see."), says("Late.")],
     )
+    llm("-m", "scripted", "-a", str(tmp_path / "cat.png"), "Who is it?", answers=[says("A cat.")])
     return (tmp_path / "logs.db").read_bytes(), llm("logs", "-n", "0", "--json").encode()
 
 
@@ -67,5 +71,7 @@ def test_both_come_in_as_one(manager, logged, first):
     assert (tool.title, tool.status) == ("llm_time", "done")
     assert isinstance(tool.output[0], Output)
     assert [part.text.strip() for part in answer.parts if isinstance(part, Text)] == ["Let me see.", "Late."]
+    asked, _ = manager.conversation(found["Who is it?"]).messages
+    assert asked.content == "Who is it?\n\n[picture: cat.png]"
     other = manager.archive.bring_in(io.BytesIO(logged[1 - first]))
-    assert (other.imported, other.grown, other.known, other.problems) == ([], [], 2, [])
+    assert (other.imported, other.grown, other.known, other.problems) == ([], [], 3, [])

@@ -33,9 +33,14 @@ class ForeignPicture:
         return self.shown, f"{self.shown.partition(':')[0].removesuffix(']')}]"
 
 
+def placeholder(kind: str, name: str) -> str:
+    """The line that stands for a picture or file without its content."""
+    return f"[{kind}: {name[:LONGEST_NAME]}]" if name else f"[{kind}]"
+
+
 def line_and_picture(name: str, address: str) -> tuple[str, tuple[ForeignPicture, ...]]:
     """The placeholder line of a file in the export, and the picture, if its name says that it is one."""
-    line = f"[file: {name[:LONGEST_NAME]}]"
+    line = placeholder("file", name)
     is_picture = address.lower().endswith(_PICTURES)
     return line, (ForeignPicture(line, name[:LONGEST_NAME], address, is_file=True),) if is_picture else ()
 

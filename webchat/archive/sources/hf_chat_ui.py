@@ -7,7 +7,7 @@ import binascii
 from typing import Any
 
 from webchat.archive.foreign import Conversation
-from webchat.archive.foreign_node import ForeignNode, ForeignPicture
+from webchat.archive.foreign_node import ForeignNode, ForeignPicture, placeholder
 from webchat.archive.lenient import Table, rows, table, text, time_of
 from webchat.chat.message import File
 from webchat.chat.parts import Reasoning, Text
@@ -45,21 +45,20 @@ def _node(message: Table, number: int, before: str | None, model: str | None) ->
     node = ForeignNode(
         text(message.get("id")) or f"message-{number}", parent, role, time=time_of(message.get("createdAt"))
     )
+    lines = [said]
+    for row in rows(message.get("files")):
+        name, content = text(row.get("name"))[:200] or "file", _content(row)
+        if content:
+            node.files = (*node.files, File(name, content))
+        else:
+            is_picture = text(row.get("mime")).startswith("image/")
+            lines.append(placeholder("picture" if is_picture else "file", name))
+            node.pictures += (ForeignPicture(lines[-1], name, text(row.get("value"))),) if is_picture else ()
     if role != "assistant":
-        node.content = said
-        for row in rows(message.get("files")):
-            name, content = text(row.get("name"))[:200] or "file", _content(row)
-            if content:
-                node.files = (*node.files, File(name, content))
-            else:
-                is_picture = text(row.get("mime")).startswith("image/")
-                shown = f"[{'picture' if is_picture else 'file'}: {name}]"
-                node.content += f"\n\n{shown}"
-                node.pictures += (ForeignPicture(shown, name, text(row.get("value"))),) if is_picture else ()
+        node.content = "\n\n".join(lines)
         return node
-    thought = text(message.get("reasoning"))
-    node.model = model
-    node.parts = (*((Reasoning(thought),) if thought.strip() else ()), *((Text(said),) if said.strip() else ()))
+    thought, node.model = text(message.get("reasoning")), model
+    node.parts = (*((Reasoning(thought),) if thought.strip() else ()), *(Text(line) for line in lines if line.strip()))
     return node
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from webchat.archive.foreign import Conversation
-from webchat.archive.foreign_node import ForeignNode
+from webchat.archive.foreign_node import ForeignNode, placeholder
 from webchat.archive.lenient import Table, as_text, first_text, rows, table, text
 from webchat.archive.sources import librechat_text
 from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall
@@ -50,17 +50,18 @@ def _node(message: Table, number: int) -> ForeignNode:
     parts = tuple(
         part for place, row in enumerate(rows(message.get("content"))) for part in _parts(f"{key}-{place}", row)
     )
+    attached = [*rows(message.get("files")), *rows(message.get("attachments"))]
+    names = dict.fromkeys(text(row.get("filename")) for row in attached)
+    lines = [placeholder("file", name) for name in names if name]
     if message.get("isCreatedByUser") is True:
-        names = [text(row.get("filename")) for row in rows(message.get("files"))]
         shown = said or "\n\n".join(part.text for part in parts if isinstance(part, Text))
-        node.role = "user"
-        node.content = "\n\n".join(filter(None, (shown, *(f"[file: {name[:200]}]" for name in names if name))))
+        node.role, node.content = "user", "\n\n".join(filter(None, (shown, *lines)))
         return node
     node.role, node.model = "assistant", model or None
     if message.get("error") is True:
         node.error = said or "The answer broke off."
     else:
-        node.parts, node.files = librechat_text.read(parts or (Text(said),), message)
+        node.parts, node.files = librechat_text.read((*(parts or (Text(said),)), *map(Text, lines)), message)
     return node
 
 

@@ -124,10 +124,16 @@ def _part(database: sqlite3.Connection, key: str, row: Table) -> Part | None:
         ORDER BY p."order" """
     said = said or "\n\n".join(text(found[0]) for found in database.execute(query, (row.get("id"),)).fetchall())
     if kind == "attachment":
-        return Text("[file]")
+        return Text(_attachment(database, payload))
     if not said.strip():
         return None
     return Reasoning(said) if kind == "reasoning" else Text(said)
+
+
+def _attachment(database: sqlite3.Connection, payload: Table) -> str:
+    query = "SELECT type, path, url FROM attachments WHERE id IS ?"
+    found = database.execute(query, (text(table(payload.get("attachment")).get("id")),)).fetchone()
+    return llm_json.attachment(table(dict(found or {})))
 
 
 def _payload(found: object) -> Table:

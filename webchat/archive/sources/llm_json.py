@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 from webchat.archive.foreign import Conversation, Gathered
-from webchat.archive.foreign_node import ForeignNode
-from webchat.archive.lenient import Table, as_text, rows, table, text
+from webchat.archive.foreign_node import ForeignNode, placeholder
+from webchat.archive.lenient import Table, as_text, first_text, rows, table, text
 from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall
 
 NAME, SPANS_FILE = "llm", False
@@ -59,7 +60,8 @@ def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
 def _nodes(row: Table, number: int) -> list[ForeignNode]:
     key, time = text(row.get("id")) or f"row-{number}", row.get("datetime_utc")
     fragments = [text(fragment.get("content")) for fragment in rows(row.get("prompt_fragments"))]
-    prompt = "\n\n".join(filter(None, (*fragments, text(row.get("prompt")))))
+    attached = map(attachment, rows(row.get("attachments")))
+    prompt = "\n\n".join(filter(None, (*fragments, text(row.get("prompt")), *attached)))
     results = [_result(result) for result in rows(row.get("tool_results"))]
     asked = ForeignNode(f"{key}-q", None, "user", prompt, time)
     if results:  # they continue the previous answer
@@ -72,6 +74,12 @@ def _nodes(row: Table, number: int) -> list[ForeignNode]:
         parts.append(ToolCall(name, text(call.get("name")), "other", "done", as_text(call.get("arguments"))))
     model = text(row.get("model")) or None
     return [asked, ForeignNode(key, f"{key}-q", "assistant", time=time, model=model, parts=tuple(parts))]
+
+
+def attachment(row: Table) -> str:
+    """The line of an attachment, of which llm knows the path or the address, if it has any."""
+    name = re.split(r"[/\\]", first_text(row, "path", "url"))[-1]
+    return placeholder("picture" if text(row.get("type")).startswith("image/") else "file", name)
 
 
 def _result(result: Table) -> ToolCall:

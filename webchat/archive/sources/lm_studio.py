@@ -49,9 +49,10 @@ def _node(key: str, parent: str | None, version: Table) -> ForeignNode:
         steps = [{"type": "contentBlock", "content": version.get("content")}, *rows(version.get("steps"))]
         node.parts = tuple(part for number, step in enumerate(steps) for part in _parts(f"{key}-{number}", step))
     else:
-        files = [row for row in rows(version.get("content")) if row.get("type") == "file"]
-        found = [line_and_picture(*_names(row)) for row in files]
-        node.content = "\n\n".join(filter(None, (text_of(version.get("content")), *(line for line, _ in found))))
+        content = rows(version.get("content"))
+        found = [line_and_picture(*_names(row)) for row in content if row.get("type") == "file"]
+        said = text_of([row for row in content if row.get("type") != "file"])
+        node.content = "\n\n".join(filter(None, (said, *(line for line, _ in found))))
         node.pictures = tuple(picture for _, pictures in found for picture in pictures)
     return node
 

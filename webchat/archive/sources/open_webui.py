@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from webchat.archive.foreign import Conversation, sources_of
-from webchat.archive.foreign_node import ForeignNode, ForeignPicture
+from webchat.archive.foreign_node import ForeignNode, ForeignPicture, placeholder
 from webchat.archive.lenient import Table, first_text, rows, table, text
 from webchat.archive.sources import openai_shapes
 from webchat.archive.sources.open_webui_answer import answer_parts
@@ -64,16 +64,17 @@ def _in_a_row(messages: list[Table]) -> list[ForeignNode]:
 def _node(key: str, message: Table) -> ForeignNode:
     role, model = text(message.get("role")), text(message.get("model"))
     node = ForeignNode(key, text(message.get("parentId")) or None, role, time=message.get("timestamp"))
-    node.files = _files(message)
+    node.files, others = _files(message)
     pictures = [row for row in rows(message.get("files")) if row.get("type") == "image"]
     if role != "assistant":
         node.content = text_of(message.get("content"))
         node.pictures = (*openai_shapes.pictures(message.get("content")), *map(_picture, pictures))
-        node.content = "\n\n".join(filter(None, (node.content, *(_picture(row).shown for row in pictures))))
+        shown = (_picture(row).shown for row in pictures)
+        node.content = "\n\n".join(filter(None, (node.content, *shown, *others)))
         return node
     node.pictures = tuple(map(_picture, pictures))
-    drawn = (Text(picture.shown) for picture in node.pictures)
-    parts: tuple[Part, ...] = (*answer_parts(key, message), *drawn, *_sources(message))
+    shown = (picture.shown for picture in node.pictures)
+    parts: tuple[Part, ...] = (*answer_parts(key, message), *map(Text, (*shown, *others)), *_sources(message))
     is_text = len(parts) == 1 and isinstance(parts[0], Text)
     node.content, node.parts = (parts[0].text, ()) if is_text and isinstance(parts[0], Text) else ("", parts)
     node.model, node.error = model or None, _error(message.get("error"))
@@ -82,7 +83,7 @@ def _node(key: str, message: Table) -> ForeignNode:
 
 def _picture(row: Table) -> ForeignPicture:
     name = text(row.get("name"))[:200]
-    return ForeignPicture(f"[picture: {name}]" if name else "[picture]", name, text(row.get("url")))
+    return ForeignPicture(placeholder("picture", name), name, text(row.get("url")))
 
 
 def _error(found: object) -> str:
@@ -92,14 +93,17 @@ def _error(found: object) -> str:
     return text(found) or first_text(table(found), "content", "message", "detail") or "The answer broke off."
 
 
-def _files(message: Table) -> tuple[File, ...]:
-    """The texts of files; of pictures and others only the names."""
-    files = []
+def _files(message: Table) -> tuple[tuple[File, ...], list[str]]:
+    """The texts of files, and the lines of those whose text is missing. Pictures are neither."""
+    files, others = list[File](), list[str]()
     for row in rows(message.get("files")):
         file = table(row.get("file"))
+        name = first_text(row, "name") or first_text(file, "filename")
         if content := text(table(file.get("data")).get("content")):
-            files.append(File(first_text(row, "name") or first_text(file, "filename") or "file.txt", content))
-    return tuple(files)
+            files.append(File(name or "file.txt", content))
+        elif name and row.get("type") != "image":
+            others.append(placeholder("file", name))
+    return tuple(files), others
 
 
 def _sources(message: Table) -> tuple[Part, ...]:

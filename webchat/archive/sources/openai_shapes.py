@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from webchat.archive.foreign_node import ForeignNode, ForeignPicture
+from webchat.archive.foreign_node import ForeignNode, ForeignPicture, placeholder
 from webchat.archive.lenient import Table, as_text, first_text, rows, table, text
 from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall
 
 _PICTURES = ("image_url", "input_image", "image", "image_file")
+_FILES = ("file", "input_file", "document", "audio", "input_audio")
 _REASONING = ("reasoning_content", "reasoningContent", "reasoning", "thinking")
 
 
@@ -34,9 +35,12 @@ def _url(row: Table) -> str:
 
 def _part(part: Table) -> str:
     if text(part.get("type")) in _PICTURES:
-        return "[picture]"
+        return placeholder("picture", "")
     found = part.get("text")
-    return text(found) or text(table(found).get("value"))
+    if said := text(found) or text(table(found).get("value")):
+        return said
+    name = first_text(part, "filename", "name", "title") or first_text(table(part.get("file")), "filename", "name")
+    return placeholder("file", name) if text(part.get("type")) in _FILES else ""
 
 
 def parts(key: str, message: Table) -> Iterator[Part]:
