@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tracemalloc
 import zipfile
 
@@ -151,6 +152,21 @@ def test_what_cannot_be_parsed_has_the_title_near_its_beginning(bring_in, damage
     for data in (f"[{first}, {damaged}, {last}]", f"{first}\n{damaged}\n{last}\n"):
         report = bring_in(data.encode())
         assert report.problems == [f"{shown}: it is damaged."]
+        shown = shown.replace("conversation", "line")
+
+
+def test_a_damaged_line_of_a_log_is_named_by_its_number(bring_in):
+    rows = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi!"}]
+    first, last = map(json.dumps, rows)
+    report = bring_in(f'{first}\n\n{{"role": "us\n{last}\n'.encode())
+    assert (len(report.imported), report.problems) == (1, ["line 3: it is damaged."])
+
+
+@pytest.mark.parametrize("pack", [lambda cut: cut, lambda cut: json.dumps([CLAUDE[0]])[:-1] + f",{cut}"])
+def test_a_file_that_breaks_off_names_the_conversation(bring_in, pack):
+    cut = json.dumps(conversation("Kites", "How high?"))[:-20]
+    (problem,) = bring_in(pack(cut).encode()).problems
+    assert re.fullmatch("The file is damaged or truncated( after conversation 1)? in “Kites”\\.", problem)
 
 
 def test_what_follows_a_list_or_a_conversation_is_told(bring_in):

@@ -16,6 +16,7 @@ from itertools import cycle
 from typing import IO, Any
 
 from webchat.archive.bounds import PIECE, Bounds, size_of
+from webchat.archive.foreign import shown_title
 from webchat.archive.titles_in_json import title_in
 
 LEAST_PIECE = 1024
@@ -31,10 +32,14 @@ _parse = json.JSONDecoder().raw_decode
 
 @dataclass(frozen=True)
 class Fault:
-    """Takes an element's place if it is left out; says why. `title` is the element's, if it could be found."""
+    """Takes an element's place if it is left out; says why. `title` is the element's, if it could be found.
+
+    `line` is its line, if each has its own.
+    """
 
     why: str
     title: str = ""
+    line: int = 0
 
 
 def elements(
@@ -101,11 +106,17 @@ def _one(file: IO[bytes], bounds: Bounds, problem: Callable[[str], None]) -> Ite
         text = data.decode()
         value, end = _parse(text)
     except (ValueError, RecursionError):
-        problem("the file is damaged or truncated.")
+        problem(f"the file is damaged or truncated{_within(title_in(data))}.")
         return
     yield value
     if text[end:].strip():
         problem("the file is damaged after conversation 1.")
+
+
+def _within(title: str) -> str:
+    """In which conversation a file breaks off, if its title could be found."""
+    shown = shown_title(title)
+    return f" in “{shown}”" if shown else ""
 
 
 class _List:
@@ -217,11 +228,13 @@ class _List:
 
     def _broken_off(self, element: bytearray) -> Iterator[Any]:
         """Yields what can be read of an unterminated list."""
-        if element.strip() and not isinstance(value := self._value(element), Fault):
+        value = self._value(element) if element.strip() else Fault("")
+        title = value.title if isinstance(value, Fault) else ""
+        if not isinstance(value, Fault):
             self._count += 1
             yield value
         where = f" after conversation {self._count}" if self._count else ""
-        self._problem(f"the file is damaged or truncated{where}.")
+        self._problem(f"the file is damaged or truncated{where}{_within(title)}.")
 
     def _check_rest(self, rest: bytes) -> None:
         while not self._is_inner and (rest or (rest := self._file.read(self._largest_piece))):

@@ -127,7 +127,7 @@ def _known(found: Iterator[Any], reporter: _Reporter) -> Iterator[tuple[Source, 
     is_known = False
     for number, value in enumerate(found, 1):
         if isinstance(value, Fault):
-            reporter.of(_name(number, value.title), value.why)
+            reporter.of(_name(value.line or number, value.title, "line" if value.line else "conversation"), value.why)
             continue
         if source is None or not source.SPANS_FILE:
             source = recognised(value)
@@ -145,7 +145,7 @@ def _known(found: Iterator[Any], reporter: _Reporter) -> Iterator[tuple[Source, 
     reporter.of_unknown(unknown)
 
 
-def _name(number: int, title: str = "") -> str:
+def _name(number: int, title: str = "", kind: str = "conversation") -> str:
     """What a report calls a conversation."""
     shown = shown_title(title)
-    return f"“{shown}”" if shown else f"conversation {number}"
+    return f"“{shown}”" if shown else f"{kind} {number}"

@@ -48,13 +48,15 @@ def _are_lines(file: IO[bytes], head: bytes, bounds: Bounds) -> bool:
 
 
 def _lines(file: IO[bytes], bounds: Bounds) -> Iterator[Any]:
+    number = 0
     while line := file.readline(bounds.conversation + 1):
+        number += 1
         part = line
         while len(part) > bounds.conversation and not part.endswith(b"\n"):
             part = file.readline(bounds.conversation + 1)
         if line.strip():
             value = _parsed(line, bounds)
-            yield Fault(fault(line, bounds) or "it is damaged", title_in(line)) if value is None else value
+            yield Fault(fault(line, bounds) or "it is damaged", title_in(line), number) if value is None else value
 
 
 def _parsed(line: bytes, bounds: Bounds) -> Any:  # noqa: ANN401
