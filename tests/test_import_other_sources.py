@@ -142,6 +142,18 @@ def test_what_stands_in_one_row_of_claude_code_stays_in_order(bring_in):
     assert (stop.content, interrupted.notes) == ("Now stop", ("Interrupted.",))
 
 
+def test_what_follows_a_lost_row_of_claude_code_stays_below_what_was_before_it(bring_in):
+    def row(key, parent, text):
+        role = "user" if key.startswith("u") else "assistant"
+        return others.code(role, key, parent, {"role": role, "content": [{"type": "text", "text": text}]})
+
+    side = others.code("user", "s", "gone", {"role": "user", "content": "For a subagent"}, isSidechain=True)
+    rows = [row("u1", None, "One?"), row("a1", "u1", "One."), side, row("u2", "gone", "Three?"), row("a2", "u2", "3.")]
+    _, messages = bring_in(lines(*rows, row("u3", "gone", "Four?")))["One?"]
+    assert [message.content for message in messages] == ["One?", "One.", "Four?"]
+    assert messages[-1].siblings == ("u2", "u3")
+
+
 def test_grok(bring_in):
     session, (question, answer) = bring_in(others.GROK)["Stars"]
     assert session.pinned

@@ -538,6 +538,15 @@ def test_amplifiers_home_is_not_the_chats(tmp_path, programs, backend, monkeypat
     assert [row["session_id"] for row in listed(app.test_client())["sessions"]] == [AMPLIFIER]
 
 
+def test_what_was_before_a_lost_row_of_claude_code_is_shown(manager, programs):
+    row = programs.claude_row
+    side = row(9, 8, "user", "For a subagent", isSidechain=True)
+    rows = [row(1, None, "user", "One?"), row(2, 1, "assistant", "One."), side, row(4, 3, "user", "Three?")]
+    programs.claude_session([*rows, row(5, 4, "assistant", "Three.")])
+    said = [item.content for item in manager.conversation(CLAUDE).messages]
+    assert said == ["One?", "One.", "Three?", "Three."]
+
+
 def test_a_branch_of_claude_code_that_was_left_is_not_shown(manager, programs):
     row = programs.claude_row
     programs.claude_session(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 
 from webchat.agent_logs.claude_code import TITLES, model_in, parent_of, said_in, steps
@@ -89,19 +89,18 @@ def _titles(rows: Iterator[Row]) -> str:
 
 
 def _branch(rows: Sequence[Row]) -> list[Row]:
-    """The rows of the current branch, oldest first."""
+    """The rows of the current branch, oldest first. A lost row, such as a damaged line, does not end it."""
     by_id = {stated(row, "uuid"): row for row in rows if stated(row, "uuid")}
     is_agents = next((row.get("isSidechain") is True for row in by_id.values()), False)
-    spoken = [
-        row
-        for row in by_id.values()
-        if row.get("type") in ("user", "assistant") and (row.get("isSidechain") is True) == is_agents
-    ]
+    own = [row for row in by_id.values() if (row.get("isSidechain") is True) == is_agents]
+    before = {stated(row, "uuid"): earlier for earlier, row in pairwise(own)}
+    spoken = [row for row in own if row.get("type") in ("user", "assistant")]
     branch: list[Row] = []
     here = spoken[-1] if spoken else None
     passed: set[str] = set()
     while here is not None and stated(here, "uuid") not in passed:
-        passed.add(stated(here, "uuid"))
+        name, parent = stated(here, "uuid"), parent_of(here)
+        passed.add(name)
         branch.append(here)
-        here = by_id.get(parent_of(here))
+        here = by_id.get(parent) or (before.get(name) if parent else None)
     return branch[::-1]

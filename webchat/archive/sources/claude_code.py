@@ -51,10 +51,21 @@ def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
     summary = sessions.get("", _Session()).titles  # which refers to its session by a message
     for name, session in sessions.items():
         titles = summary | session.titles
+        _join(session.nodes)
         title = next((titles[kind] for kind in TITLES if kind in titles), "")
         if name or len(session.nodes):
             last = next((node.key for node in reversed(session.nodes) if node.says_something), None)
             yield Conversation("claude-code", name, title, session.nodes, last, folder=session.folder)
+
+
+def _join(nodes: Gathered) -> None:
+    """Let what is below a lost row, such as a damaged line, follow what was said before it in the file."""
+    known, above = {node.key for node in nodes}, dict[str, str | None]()
+    before: str | None = None
+    for node in nodes:
+        if node.parent and node.parent not in known:
+            node.parent = above.setdefault(node.parent, before)
+        before = node.key if node.says_something else before
 
 
 def _nodes(key: str, parent: str | None, row: Row) -> list[ForeignNode]:
