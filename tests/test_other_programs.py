@@ -288,6 +288,11 @@ def test_what_another_program_said_has_its_name(client, all_three):
 
 
 def test_it_is_not_exported_for_an_import(client, command):
+def test_a_screen_reader_hears_which_program_answered(client, all_three):
+    page = Page(client.get(f"/sessions/{CODEX}"))
+    assert {heading.get_text() for heading in page.soup.select(".message h2")} == {"You", "Codex"}
+
+
     answer = client.get(f"/sessions/{CODEX}/export", headers=JSON)
     assert answer.status_code == 409
     assert "only as Markdown or HTML" in answer.json["error"]

@@ -124,7 +124,7 @@ def message_context(message: Message, conversation: Conversation, body: Body | N
         "effects": has_effects(message),
         "status": conversation.status if is_last else None,
         "is_last": is_last,
-        "read_only": bool(conversation.program),
+        "program": conversation.program,
         # A frame for browsers without JavaScript. In a fragment that htmx inserts it would be loaded.
         "framed": not is_htmx(),
     }
