@@ -138,6 +138,8 @@ class TerminalChat:
                             self.open(fields["session_id"])
                         accepted.set()
             except WebChatError as error:
+                if not accepted.is_set():
+                    self.files[:0] = sent.files
                 self.say(f"{error} Press ↑ to get your text back.")
             finally:
                 accepted.set()
