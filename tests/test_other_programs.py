@@ -493,6 +493,20 @@ def test_an_agents_work_stands_with_the_session_that_it_was_for(client, programs
 
 
 def test_a_fork_of_amplifier_is_a_session_of_its_own(client, programs):
+def test_the_terminal_names_an_agents_work_so_that_it_can_be_shown(command, all_three):
+    child = "0000000000000000-1234567890abcdef_explorer"
+    rows = [{"role": "user", "content": "Find it"}, {"role": "assistant", "content": "A quokka."}]
+    all_three.amplifier_session(rows, child, parent_id=ROOT, agent_name="explorer")
+    [line, _] = command("sessions", "search", "quokka")[1].splitlines()
+    name = line.split()[0]
+    code, output, errors = command("sessions", "show", name)
+    assert (code, "A quokka." in output) == (0, True), (name, errors)
+    assert command("export", "--format", "md", name)[0] == 0
+    assert command("ask", "--backend", "mock", "--session", name, "And?")[0] == 7
+    [hit] = json.loads(command("sessions", "search", "quokka", "--json")[1])["hits"]
+    assert hit["works_for"] == AMPLIFIER
+
+
     programs.amplifier_session(AMPLIFIER_ROWS)
     fork = "99999999-2222-4333-8444-555555555555"
     programs.amplifier_session(AMPLIFIER_ROWS, fork, parent_id=ROOT, forked_from_turn=1, working_dir=None)

@@ -15,6 +15,8 @@ Row = dict[str, Any]
 """A session's record, including keys unknown to this version."""
 TEMPORARY = "temporary"
 """The key of a record that makes its session temporary; such a record is never written."""
+WORKS_FOR = "works_for"
+"""The key in `extra` of the session that a subagent of another program works for. It is not in the list."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 

@@ -111,6 +111,7 @@ def _called(given: str, every: Sequence[WebChatSession], manager: WebChatSession
     if given and not found:
         theirs = manager.programs.page(None, None, None)
         found = [item for item in theirs if is_called(given, item.session_id, is_others=True)]
+        found = found or [item for item in [manager.programs.find(given)] if item]
     found = [item for item in found if item.session_id == given] or found
     if len(found) > 1:
         raise SeveralSessions(given, [item.session_id for item in found])

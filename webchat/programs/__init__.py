@@ -18,7 +18,7 @@ from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message
 from webchat.chat.messages import Messages
 from webchat.chat.search import Found, TitleQuery
-from webchat.chat.session import WebChatSession
+from webchat.chat.session import WORKS_FOR, WebChatSession
 from webchat.errors import NoThreads, ReadOnlySession, SessionNotFound, storing
 from webchat.programs.catalog import Catalog, Entry, measured
 from webchat.programs.notices import Notices
@@ -266,7 +266,7 @@ def _session_of(entry: Entry) -> WebChatSession:
         described.created_at or entry.last_active,
         entry.last_active,
         is_active=False,
-        extra={"working_dir": entry.working_dir},
+        extra={"working_dir": entry.working_dir} | ({WORKS_FOR: entry.parent} if entry.parent else {}),
         begun=True,
         title_by="model",
         program=entry.program.label,

@@ -105,7 +105,7 @@ class ChatClient:
         rows = self.rows("trash") if in_trash else self.get("/api/sessions")["sessions"]
         found = [row["session_id"] for row in rows if _is_called(given, row)]
         if not (found or in_trash):
-            found = [row["session_id"] for row in self.rows() if "program" in row and _is_called(given, row)]
+            found = self._others(given)
             if found and to_ask:
                 raise ReadOnlySession
         if given in found or len(found) == 1:
@@ -113,6 +113,18 @@ class ChatClient:
         if not found:
             raise SessionNotFound(given)
         raise SeveralSessions(given, found)
+
+    def _others(self, given: str) -> list[str]:
+        """Other programs' sessions with such ids. An agent's is not in the list: its id must be whole."""
+        found = [row["session_id"] for row in self.rows() if "program" in row and _is_called(given, row)]
+        if found or "." not in given:
+            return found
+        try:
+            return [given] if "program" in self.get(self.path(given)) else []
+        except Refused as error:
+            if error.status != httpx.codes.NOT_FOUND:
+                raise
+            return []
 
     @staticmethod
     def path(session_id: str, *more: str) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from webchat.chat.plain import marked_line
-from webchat.chat.session import short_id
+from webchat.chat.session import WORKS_FOR, short_id
 from webchat.terminal.safe import safe, safe_line
 
 if TYPE_CHECKING:
@@ -57,11 +57,15 @@ def question_line(part: Fields) -> str:
 
 
 def session_line(row: Fields) -> str:
-    """A session in a list or of a search hit: its short id, last activity, title, and what is special about it."""
+    """A session in a list or of a search hit: its short id, last activity, title, and what is special about it.
+
+    Another program's agent has its whole id: it is not in the list, in which the beginning of an id is looked up.
+    """
     program = [safe_line(row["program"])] if "program" in row else []
     marks = program + [word for word in ("temporary", "pinned", "archived", "waiting") if row.get(word)]
     notes = f"  ({', '.join(marks)})" if marks else ""
-    name = short_id(row["session_id"], is_others="program" in row)
+    short = short_id(row["session_id"], is_others="program" in row)
+    name = safe_line(row["session_id"]) if WORKS_FOR in row else short  # agents of one session begin alike
     return f"{name:8}  {when(row['last_active']):16}  {safe_line(row['description'])}{notes}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from webchat.chat.session import WORKS_FOR
 from webchat.web.api import shelved_fields
 from webchat.web.context import manager, owner
 from webchat.web.faces import Face, json_answer, wanted_face
@@ -76,4 +77,5 @@ def _hit_fields(item: SessionHit) -> dict[str, object]:
         "message_id": hit.message_id,
         "text": hit.before + hit.match + hit.after,
         **({"program": item.session.program} if item.session.program else {}),
+        **({WORKS_FOR: item.session.extra[WORKS_FOR]} if WORKS_FOR in item.session.extra else {}),
     }
