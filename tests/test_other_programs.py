@@ -22,6 +22,7 @@ from webchat.chat.message import Message
 from webchat.chat.parts import Note, Reasoning, Text, ToolCall
 from webchat.errors import InvalidInput
 from webchat.programs import OtherPrograms
+from webchat.programs.amplifier import BACKUP_SERVED
 from webchat.programs.catalog import DESCRIBED_AT_ONCE
 from webchat.programs.notices import Notices
 from webchat.programs.program import Described, Read, Spotted
@@ -287,12 +288,12 @@ def test_what_another_program_said_has_its_name(client, all_three):
     assert "\n## Codex (gpt-5-codex), " in client.get(f"/sessions/{CODEX}/export?format=md").text
 
 
-def test_it_is_not_exported_for_an_import(client, command):
 def test_a_screen_reader_hears_which_program_answered(client, all_three):
     page = Page(client.get(f"/sessions/{CODEX}"))
     assert {heading.get_text() for heading in page.soup.select(".message h2")} == {"You", "Codex"}
 
 
+def test_it_is_not_exported_for_an_import(client, command):
     answer = client.get(f"/sessions/{CODEX}/export", headers=JSON)
     assert answer.status_code == 409
     assert "only as Markdown or HTML" in answer.json["error"]
@@ -492,7 +493,6 @@ def test_an_agents_work_stands_with_the_session_that_it_was_for(client, programs
         assert len(Page(client.get(link["href"])).messages) >= 1
 
 
-def test_a_fork_of_amplifier_is_a_session_of_its_own(client, programs):
 def test_the_terminal_names_an_agents_work_so_that_it_can_be_shown(command, all_three):
     child = "0000000000000000-1234567890abcdef_explorer"
     rows = [{"role": "user", "content": "Find it"}, {"role": "assistant", "content": "A quokka."}]
@@ -507,6 +507,7 @@ def test_the_terminal_names_an_agents_work_so_that_it_can_be_shown(command, all_
     assert hit["works_for"] == AMPLIFIER
 
 
+def test_a_fork_of_amplifier_is_a_session_of_its_own(client, programs):
     programs.amplifier_session(AMPLIFIER_ROWS)
     fork = "99999999-2222-4333-8444-555555555555"
     programs.amplifier_session(AMPLIFIER_ROWS, fork, parent_id=ROOT, forked_from_turn=1, working_dir=None)
@@ -529,10 +530,19 @@ def test_the_backup_serves_where_the_transcript_is_damaged(client, manager, prog
     page = Page(client.get(f"/sessions/{AMPLIFIER}"))
     assert "This conversation's file could not be read" in page.soup.select_one("#messages").get_text()
     assert len(page.messages) == 2
+    assert client.get(f"/sessions/{AMPLIFIER}", headers=JSON).json["notices"] == [BACKUP_SERVED]
     (folder / "transcript.jsonl.backup").unlink()
     os.utime(path, (1, 1))
     until(lambda: manager.conversation(AMPLIFIER).damaged)
     assert manager.conversation(AMPLIFIER).messages[0].content == "Why does the test fail?"
+
+
+def test_the_terminal_says_that_the_backup_is_shown(command, all_three):
+    folder = all_three.amplifier_session([*AMPLIFIER_ROWS, {"role": "user", "content": "More"}])
+    (folder / "transcript.jsonl").write_text('{"role": "user", "conte')
+    code, output, errors = command("sessions", "show", ROOT)
+    assert (code, errors) == (0, BACKUP_SERVED + "\n")
+    assert BACKUP_SERVED not in output
 
 
 @pytest.mark.parametrize("cut", [None, 0, 11, -9])

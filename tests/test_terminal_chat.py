@@ -384,3 +384,8 @@ def test_another_programs_session_is_read_and_continued_in_a_copy(claude, chat):
     until(lambda: " · aaaa-1" not in typing.text)
     typing.says("and then?")
     typing.until("› and then?", "[file] note.txt", "Hello there.")
+
+
+def test_what_could_not_be_read_is_said(claude, chat):
+    claude.write_text(claude.read_text() + "{broken\n")
+    chat("--resume", "aaaa-1").until("Some lines of this conversation could not be read.", "Renamed.")

@@ -45,6 +45,10 @@ class Position:
         return cls(int(match[1]), match[2], int(match[3]), int(match[4]) if match[4] else None)
 
 
+DAMAGED = "Some lines of this conversation could not be read. Its file keeps them unchanged."
+NEWER = "This conversation was written by a later version of the chat. You can read it here, but not change it."
+
+
 @dataclass(frozen=True)
 class Conversation:
     """A session's messages, the last of which may be a reply in flight or one left by a dead process.
@@ -61,6 +65,12 @@ class Conversation:
     program: str = ""
     remark: str = ""
     fork: Fork | None = field(default=None, compare=False)
+
+    @property
+    def notices(self) -> list[str]:
+        """What a reader should know about it, a sentence or two each."""
+        said = (DAMAGED if self.damaged else "", self.remark, NEWER if self.newer else "")
+        return [notice for notice in said if notice]
 
     @property
     def last(self) -> Message | None:

@@ -69,6 +69,8 @@ def show_session(where: Where, as_json: bool, session_id: str) -> None:
     if as_json:
         click.echo(json_text(session))
     else:
+        for notice in session.get("notices", ()):
+            click.echo(safe_line(notice), err=True)
         _lines(map(message_text, session["messages"]))
 
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
-from webchat.chat.conversation import Conversation
+from webchat.chat.conversation import NEWER, Conversation
 from webchat.chat.message import Message
 from webchat.chat.reply import ReplyView
 from webchat.errors import (
@@ -33,7 +33,6 @@ from webchat.replies.write_pace import ReplyTimes
 from webchat.storage.protocols import Release, Storage
 from webchat.storage.wakeups import POLL_INTERVAL
 
-NEWER = "This conversation was written by a later version of the chat. You can read it here, but not change it."
 TOO_MANY = "Too many of your messages are being answered right now. Wait for one to finish, then send again."
 AT_ONCE, TURNSTILE_PATIENCE = 2, 1.0
 """Messages that may be saved and started in parallel: one computes while the other waits for the disk. If fifty ran in

@@ -26,6 +26,7 @@ class Paper:
         self.messages: list[Fields] = []
         """The messages of the shown branch, oldest first."""
         self._articles: dict[str, Article] = {}
+        self._notices: list[str] = []
 
     @property
     def last(self) -> Fields | None:
@@ -52,6 +53,7 @@ class Paper:
     def take(self, name: str, fields: Fields) -> None:
         """Print what is new in an event of the session's stream."""
         if name == "messages":
+            self._note(fields.get("notices", []))
             self._take_all(fields["messages"])
         elif name == "message":
             self._take_one(fields)
@@ -63,6 +65,13 @@ class Paper:
         self._articles.clear()
         for message in self.messages:
             self._print(message)
+
+    def _note(self, notices: Sequence[str]) -> None:
+        """Print what is new of what a reader should know about the conversation."""
+        for notice in notices:
+            if notice not in self._notices:
+                self._screen.line(notice, ASIDE)
+        self._notices = list(notices)
 
     def _take_all(self, messages: Sequence[Fields]) -> None:
         """Take the whole conversation: what has been printed of it stays."""

@@ -61,8 +61,8 @@ def session(session_id: str) -> AnyResponse | str:
         conversation = manager().reader.conversation(session_id)
         messages = [message_fields(item) for item in conversation.messages]
         queued = {"queued": queue_fields(session_id, conversation), "returned": returned_fields(session_id)}
-        waiting = waiting_fields(conversation.last)
-        return json_answer({**session_fields(shown), "waiting": waiting, "messages": messages, **queued})
+        said = {"waiting": waiting_fields(conversation.last), "notices": conversation.notices}
+        return json_answer({**session_fields(shown), **said, "messages": messages, **queued})
     before = request.args.get("before")
     if before and is_htmx():
         return _earlier(shown, before, request.args.get("after", ""))

@@ -68,7 +68,8 @@ class ConversationStream(ListStream):
         change = change_since(conversation, before) if before else Change(conversation, replaced=True)
         if change and change.replaced:
             self._last = conversation.last
-            yield event("messages", {"messages": [message_fields(item) for item in conversation.messages]})
+            messages = [message_fields(item) for item in conversation.messages]
+            yield event("messages", {"messages": messages, "notices": conversation.notices})
         elif change:
             yield from self._news_of(change)
         status, self._status = self._status, conversation.status

@@ -75,7 +75,7 @@ def chat_context(session: WebChatSession | None, *, show: int = 0, at: str = "")
         "seen": conversation.last.id if conversation.last else START,
         "usage": usage_of(conversation.messages),
         "working_for": manager().programs.working_for(session.session_id) if session and session.program else [],
-        "remark": conversation.remark,
+        "notices": conversation.notices,
     }
 
 
