@@ -113,6 +113,16 @@ def test_groks_pictures_are_in_folders_named_by_their_ids(manager, bring_in, bet
     assert (question, sent, drawn) == ("Wet?", [png(1)], [png(2)])
 
 
+def test_chat_uis_pictures_lie_beside_its_conversations(manager, bring_in):
+    """Its zip names all files of a conversation in each of its messages."""
+    names = ["file-64-0a1b2c3d.png", "file-64-4e5f6a7b.pdf"]
+    said = [("1", "system", "Be kind"), ("2", "user", "What is it?"), ("3", "assistant", "A cat"), ("4", "user", "Oh?")]
+    messages = [{"id": key, "from": role, "content": text, "files": names} for key, role, text in said]
+    export = json.dumps([{"_id": "64", "title": "Cats", "messages": messages}])
+    (session_id,) = bring_in(zipped({"conversations.json": export, names[0]: png(1), "assistants.json": "[]"}))
+    assert seen(manager, session_id) == ([f"What is it?\n\n[file: {names[1]}]", "A cat", "Oh?"], [png(1)], [])
+
+
 def test_mistrals_pictures_are_in_a_folder_for_each_chat(manager, bring_in):
     files = {
         "chat-mi-2.json": json.dumps(MISTRAL_TOOLS),

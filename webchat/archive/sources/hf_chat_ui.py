@@ -7,7 +7,7 @@ import binascii
 from typing import Any
 
 from webchat.archive.foreign import Conversation
-from webchat.archive.foreign_node import ForeignNode, ForeignPicture, placeholder
+from webchat.archive.foreign_node import ForeignNode, ForeignPicture, line_and_picture, placeholder
 from webchat.archive.lenient import Table, rows, table, text, time_of
 from webchat.chat.message import File
 from webchat.chat.parts import Reasoning, Text
@@ -26,6 +26,7 @@ def conversation(item: Table) -> Conversation:
     nodes: list[ForeignNode] = []
     for number, message in enumerate(rows(item.get("messages"))):
         nodes.append(_node(message, number, nodes[-1].key if nodes else None, text(item.get("model")) or None))
+    _attach(nodes, item)
     theirs = text(item.get("_id")) or text(table(item.get("_id")).get("$oid")) or text(item.get("id"))
     return Conversation(
         "hf-chat-ui",
@@ -36,6 +37,16 @@ def conversation(item: Table) -> Conversation:
         time_of(item.get("createdAt")),
         system_prompt=text(item.get("preprompt")),
     )
+
+
+def _attach(nodes: list[ForeignNode], item: Table) -> None:
+    """Give the first question the files of the zip: each message names those of the whole conversation."""
+    lists = (message.get("files") for message in rows(item.get("messages")))
+    names = dict.fromkeys(text(name) for each in lists if isinstance(each, list) for name in each)
+    found = [line_and_picture(name, name) for name in names if name]
+    for asked in [node for node in nodes if node.role == "user"][:1]:
+        asked.content = "\n\n".join((asked.content, *(line for line, _ in found)))
+        asked.pictures += tuple(picture for _, pictures in found for picture in pictures)
 
 
 def _node(message: Table, number: int, before: str | None, model: str | None) -> ForeignNode:
