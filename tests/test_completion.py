@@ -83,7 +83,7 @@ def test_zsh_shows_descriptions_and_titles_beside(environment, titled):
     pytest.importorskip("pyte")
     from tests.pseudo_terminal import Typing
 
-    typing = Typing(["zsh", "-f"], columns=160, **environment, PS1="% ", LISTMAX="100")
+    typing = Typing(["zsh", "-f"], columns=160, **environment | {"PS1": "% ", "LISTMAX": "100"})
     typing.says('autoload -U compinit; compinit -D -u; eval "$(_WEBCHAT_COMPLETE=zsh_source webchat)"; echo re""ady')
     typing.until("ready")
     typing.types("webchat s\t")
@@ -121,6 +121,9 @@ def test_sessions_are_completed_by_their_ids(completed, home):
     assert completed("webchat sessions show ") == [ids[0]]
     assert completed(f"webchat ask --session {ids[0][:15]}") == [ids[0]]
     assert completed("webchat sessions restore ") == [ids[1]]
+    short = ids[0].removeprefix("mock-session-")
+    assert completed(f"webchat sessions show {short[:4]}") == [short]
+    assert completed("webchat sessions show session") == []
 
 
 @pytest.mark.files

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import islice
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
+from webchat.chat.session import named_part
 from webchat.cli.where import where_of
 from webchat.terminal.safe import safe_line
 
@@ -30,5 +33,11 @@ def _begin_so(show: str, ctx: click.Context, incomplete: str) -> list[Completion
             rows = list(islice(chat.rows(show), OFFERED))
     except click.ClickException:
         return []
-    begin = [row for row in rows if row["session_id"].startswith(incomplete)]
-    return [CompletionItem(row["session_id"], help=safe_line(row["description"])) for row in begin]
+    named = ((_id_that_begins_so(row, incomplete), row["description"]) for row in rows)
+    return [CompletionItem(name, help=safe_line(title)) for name, title in named if name]
+
+
+def _id_that_begins_so(row: Mapping[str, Any], incomplete: str) -> str | None:
+    """Its id or, if only that begins so, the part of it whose beginning people are shown."""
+    names = row["session_id"], named_part(row["session_id"], is_others="program" in row)
+    return next((name for name in names if name.startswith(incomplete)), None)
