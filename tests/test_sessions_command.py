@@ -22,6 +22,7 @@ from webchat.terminal.safe import SafePieces, json_text, safe, safe_line
 
 JSON = {"Accept": "application/json"}
 TOKEN = "a token that is long enough"
+EMPTY = "There are no sessions here.\n"
 
 
 @pytest.fixture
@@ -98,6 +99,21 @@ def test_sessions_are_found_by_title_and_by_what_was_said(server, sessions):
     assert sessions("search", "nosuchword") == ""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["list"], "There are no sessions here."),
+        (["list", "--trash"], "There are no sessions here."),
+        (["search", "kettle"], "Nothing found."),
+    ],
+)
+def test_that_there_is_nothing_is_said_to_people_and_not_in_the_output(home, arguments, said):
+    place = ["--home", str(home), "--database", ""]
+    done = CliRunner().invoke(main, ["sessions", *arguments, *place])
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", f"{said}\n")
+    assert CliRunner().invoke(main, ["sessions", *arguments, *place, "--json"]).stderr == ""
+
+
 def test_a_session_is_renamed_deleted_and_restored_as_on_the_page(server, sessions):
     made, other = says(server, "about kettles"), says(server, "about teapots")
     assert "Kettles of old" in sessions("rename", made, "Kettles\n of old")
@@ -169,12 +185,12 @@ def test_a_server_is_spoken_to_with_its_token_and_what_is_wrong_is_said(serve, h
         2,
         "Error: A token must be one line of printable characters.\n",
     )
-    assert run("--url", url, "--token", TOKEN) == (0, "")
-    assert run("--url", f"{url}/?token={TOKEN.replace(' ', '+')}") == (0, "")
+    assert run("--url", url, "--token", TOKEN) == (0, EMPTY)
+    assert run("--url", f"{url}/?token={TOKEN.replace(' ', '+')}") == (0, EMPTY)
     monkeypatch.setenv("WEBCHAT_URL", url)
     monkeypatch.setenv("WEBCHAT_TOKEN", TOKEN)
-    assert run() == (0, "")
-    assert run("--home", str(home)) == (0, ""), "the folder is what was asked for"
+    assert run() == (0, EMPTY)
+    assert run("--home", str(home)) == (0, EMPTY), "the folder is what was asked for"
     monkeypatch.setenv("WEBCHAT_TOKEN", "some other token of that kind")
     assert run() == (1, "Error: This token is wrong.\n")
     assert run("--url", "http://127.0.0.1:9")[1] == "Error: http://127.0.0.1:9 cannot be reached: Connection refused.\n"

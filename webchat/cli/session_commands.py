@@ -55,6 +55,8 @@ def list_sessions(where: Where, as_json: bool, show: str | None, folder: str | N
         click.echo(json_text({"sessions": shown, "has_more": len(found) > len(shown)}))
         return
     _lines(map(session_line, shown))
+    if not found:
+        click.echo("There are no sessions here.", err=True)
     if len(found) > len(shown):
         click.echo(f"Only the first {SHOWN} are listed; use --all for all of them.", err=True)
 
@@ -95,6 +97,8 @@ def search_sessions(where: Where, as_json: bool, words: tuple[str, ...]) -> None
     else:
         _lines(map(session_line, found["sessions"]))
         _lines(line for hit in found["hits"] for line in hit_lines(hit))
+        if found["complete"] and not (found["sessions"] or found["hits"]):
+            click.echo("Nothing found.", err=True)
     if not found["complete"]:
         click.echo("The search index is still being built; try again in a moment.", err=True)
         sys.exit(NOT_NOW)
