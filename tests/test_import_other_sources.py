@@ -349,6 +349,14 @@ def test_ai_studio(bring_in):
     assert (answer.reasoning, answer.content, answer.model) == ("Books.", "Yes.", "gemini-3-pro")
 
 
+def test_ai_studios_sources_are_links(bring_in):
+    found = [{"referenceNumber": 1, "title": "Tea", "uri": "https://tea.example"}]
+    chunks = [{"role": "user", "text": "Tea?"}, {"role": "model", "text": "Yes. [1]"}]
+    chunks[1]["grounding"] = {"groundingSources": found, "webSearchQueries": ["tea"]}
+    _, (_, answer) = bring_in({"chunkedPrompt": {"chunks": chunks}})["Tea?"]
+    assert answer.content == "Yes. [1]\n\nSources:\n\n1. [Tea](<https://tea.example>)"
+
+
 def test_ai_studio_prompts_have_the_names_of_their_files(client, manager, home, tmp_path):
     def prompt(text):
         return json.dumps({"chunkedPrompt": {"chunks": [{"text": text, "role": "user"}]}}).encode()

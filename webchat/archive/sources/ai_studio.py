@@ -6,7 +6,7 @@ import json
 from hashlib import sha256
 from typing import Any
 
-from webchat.archive.foreign import Conversation
+from webchat.archive.foreign import Conversation, sources_of
 from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.lenient import Table, first_text, rows, table, text
 from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall
@@ -65,6 +65,8 @@ def _node(key: str, chunk: Table, model: str | None) -> ForeignNode:
         parts.append(ToolCall(f"{key}-result", "Result of the code", "execute", "done", output=(Output(output),)))
     node.pictures = _pictures(chunk)
     parts += [Text(picture.shown) for picture in node.pictures]
+    found = rows(table(chunk.get("grounding")).get("groundingSources"))
+    parts += sources_of((text(row.get("title")), text(row.get("uri"))) for row in found)
     node.role, node.model, node.parts = "assistant", model, tuple(parts)
     return node
 
