@@ -227,6 +227,16 @@ def seconds_for(content, size):
         '\n<tool_call>{"name": "f", "arguments": {}}</tool_call>x',
         '<tool_call>{"name": "f", "arguments": {}}</tool_call>\n',
         "</tool_call>",
+        "\n<tool_call>f",
+        "\n<tool_call>f<arg_key>a</arg_key><arg_value>b</arg_value>",
+        "\n<function=f>\n<parameter=a>\nb\n</parameter>",
+        "\n<function=f></function>\n",
+        "x[TOOL_CALLS]",
+        'x[TOOL_CALLS]f[ARGS]{"a',
+        '[TOOL_CALLS]f[ARGS]{"a": 1}',
+        "x<|tool_call>call:f{a",
+        "x<|tool_calls_section_begin|>",
+        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{",
     ],
 )
 def test_the_time_is_in_proportion_to_the_length(part):
