@@ -281,42 +281,6 @@ def test_the_tags_that_markdown_has_no_marks_for(text, tag, inner):
 
 
 @pytest.mark.parametrize(
-    ("cell", "html"),
-    [
-        ("<ul><li>a</li><li>b</li></ul>", "<ul><li>a</li><li>b</li></ul>"),
-        ("So: <UL class='x'> <li>**a**<li>b </ul> end", "So:<ul><li><strong>a</strong></li><li>b</li></ul>end"),
-        ("<ol><li>a<br>b<ul><li>c</li></ul></li></ol>", "<ol><li>a<br/>b<ul><li>c</li></ul></li></ol>"),
-        ("<ul><li>`<li>` $x$</li></ul>", None),
-        ("`<ul><li>a</li></ul>`", None),
-        ("`<ul>` has `<li>a</li>`", None),
-        ("<ul>a</ul>", None),
-        ("<ul><li>a</li>", None),
-        ("<li>a</li>", None),
-        ("<ul><li>a</ol>", None),
-        ("\\<ul><li>a</li></ul>", None),
-        ("</ul>", None),
-        ("<ul>" * 50 + "</ul>" * 50, None),
-        ("<ul><li>" * 5 + "</ul>" * 5, None),
-    ],
-)
-@pytest.mark.parametrize("table", ["| a |\n|---|\n| {} |\n", "| {} |\n|---|\n| a |\n"])
-def test_complete_lists_in_cells_are_lists(cell, html, table):
-    for text in (table.format(cell), f"> {table.format(cell).replace(chr(10), chr(10) + '> ')}"):
-        found = soup_of(text).find(lambda tag: tag.name in ("td", "th") and tag.get_text() != "a")
-        assert found.decode_contents() == html if html else not found.select("ul, ol, li")
-        growing = GrowingMarkdown()
-        for end in range(len(text)):
-            growing.grow(text[:end])
-        growing.grow(text, final=True)
-        assert "".join(growing.blocks) == markdown(text)
-
-
-@pytest.mark.parametrize("text", ["<ul><li>a</li></ul>", "- <ul><li>a</li></ul>"])
-def test_other_lists_in_html_stay_text(text):
-    assert "<ul><li>a</li></ul>" in shown(text)
-
-
-@pytest.mark.parametrize(
     ("text", "language", "code"),
     [
         ("```python print(1)\n```", "python", "print(1)\n"),

@@ -41,8 +41,8 @@ ATTRIBUTES = {
     "ol": {"start", "class"},
     "ul": {"class"},
     "span": {"class"},
-    "td": {"data-align", "colspan", "rowspan"},
-    "th": {"data-align", "colspan", "rowspan"},
+    "td": {"data-align"},
+    "th": {"data-align"},
 }
 
 

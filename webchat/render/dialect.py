@@ -8,7 +8,6 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.tasklists import tasklists_plugin
 
 from webchat.render.alerts import name_alerts
-from webchat.render.cells import read_cell_lists
 from webchat.render.definitions import define_addresses_only
 from webchat.render.depth import show_depths
 from webchat.render.elements import RULES
@@ -17,7 +16,6 @@ from webchat.render.fences import nest_fences
 from webchat.render.folded import fold_details, show_details
 from webchat.render.formulas import keep_formulas, read_formulas
 from webchat.render.headings import underline_titles_only
-from webchat.render.html_tables import read_html_tables
 from webchat.render.links import link_addresses
 from webchat.render.lists import join_lists
 from webchat.render.notes import mark_references, read_definitions
@@ -40,7 +38,6 @@ def parser(*, tasks: bool) -> MarkdownIt:
         friendly_to_all_scripts,
         link_addresses,
         mark_references,
-        read_cell_lists,
         read_formulas,
         read_tags,
         show_details,
@@ -64,7 +61,6 @@ def _dialect() -> MarkdownIt:
         name_alerts,
         nest_fences,
         read_definitions,
-        read_html_tables,
         show_depths,
         underline_titles_only,
     ):

@@ -63,8 +63,7 @@ def _cell(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opti
     # markdown-it sets a style attribute for the alignment, which the Content-Security-Policy forbids.
     token = tokens[index]
     align = str(token.attrs.get("style", "")).removeprefix("text-align:")
-    spans = "".join(f' {name}="{int(token.attrs[name])}"' for name in ("colspan", "rowspan") if name in token.attrs)
-    return f"<{token.tag}" + (f' data-align="{align}"' if align in ("left", "center", "right") else "") + f"{spans}>"
+    return f'<{token.tag} data-align="{align}">' if align in ("left", "center", "right") else f"<{token.tag}>"
 
 
 def _table(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
@@ -82,6 +81,4 @@ RULES = {
     "td_open": _cell,
     "table_open": _table,
     "table_close": lambda *_: "</table></div>\n",
-    "html_table_open": _table,
-    "html_table_close": lambda *_: "</table></div>\n",
 }

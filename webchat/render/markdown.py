@@ -25,7 +25,7 @@ _ENDED_BY_AN_EMPTY_LINE = ("paragraph_open", "heading_open", "hr", "table_open",
 
 _TASK = re.compile(r"\[[ xX]\]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
-_WITH_SIDES = ("bullet_list_open", "ordered_list_open", "blockquote_open", "table_open", "html_table_open")
+_WITH_SIDES = ("bullet_list_open", "ordered_list_open", "blockquote_open", "table_open")
 _LINES = ("paragraph_open", "heading_open")
 
 
