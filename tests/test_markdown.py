@@ -288,7 +288,12 @@ def test_the_tags_that_markdown_has_no_marks_for(text, tag, inner):
         ("- ```sh ls  -l\n  ```", "sh", "ls  -l\n"),
         ("```python print(1)\nprint(2)\n```", "python print(1)", "print(2)\n"),
         ('```py title="a.py"\nx\n```', 'py title="a.py"', "x\n"),
+        ("```python\tprint(1)\n```", "python", "print(1)\n"),
+        ("```python print(1)\n\n```", "python", "print(1)\n"),
+        ("```python x = 1\n```", "python", "x = 1\n"),
         ("```py\n```", "py", ""),
+        ('```py title="a.py"\n```', 'py title="a.py"', ""),
+        ("```{.py .numberLines}\n```", "{.py .numberLines}", ""),
         ("```py " + "x" * 200 + "\ny\n```", "py " + "x" * 37, "y\n"),
     ],
 )

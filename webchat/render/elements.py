@@ -16,6 +16,8 @@ from webchat.render.targets import is_address, picture_name, readable
 
 LONGEST_INFO = 40
 """Characters of what is written behind a fence that are shown with the language, such as a file's name."""
+_ATTRIBUTES = re.compile(r"\{|[\w-]+=[\"'{]|\.\w")
+"""Begins what some programs read behind a language, as in `title="a.py"` and `{.numberLines}`."""
 _NAME = re.compile("[:,{]")
 """Ends a language's name, as in "python:src/main.py" and "rust,no_run"."""
 
@@ -41,9 +43,9 @@ def _fence(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opt
     token, grows = tokens[index], bool(env.get("open"))
     if token.info.strip() == "math" and not grows and (made := formula(token.content, display=True)):
         return f"<p>{made}</p>\n"  # GitHub's and GitLab's notation
-    language, _, behind = token.info.strip().partition(" ")
-    if behind and not token.content and not grows:
-        return code_block(f"{behind}\n", language)  # code that a model wrote on the line of the fence
+    language, *behind = token.info.split(maxsplit=1) or [""]
+    if behind and not (grows or token.content.strip() or _ATTRIBUTES.match(behind[0])):
+        return code_block(f"{behind[0]}\n", language)  # code that a model wrote on the line of the fence
     return code_block(token.content, token.info, grows=grows)
 
 
