@@ -130,6 +130,8 @@ ABOUT_CALLS = [
     "| Llama | <function=example> |\n| Qwen | <tool_call> |\n\nMore.",
     '<|python_tag|>print("hello")\n\nThat prints hello.',
     "<tool_call>{" + "x" * 2**17,
+    "[TOOL_CALLS]f[CALL_ID] is followed by an id and [ARGS]{}",
+    "<tool_call>f<arg_key>the key of an argument</arg_key><arg_value>1</arg_value></tool_call>",
 ]
 
 

@@ -12,7 +12,7 @@ from webchat.backends.call_marks import NAME, STATES, read
 LONGEST_CALLS = 2**16
 """Characters of calls that are held back until the answer's end."""
 _LONGEST_NAME = 400
-"""Characters of a name with what surrounds it."""
+"""Characters of a name or another word with what surrounds it."""
 _BETWEEN = r"[ \t\r\n{}\[\]:,0-9+\-.truefalsnE]*+"
 """What JSON has between its strings."""
 _STRING = r'"(?:[^"\\\x00-\x1f]|\\.)*+'
@@ -22,6 +22,7 @@ _WITHOUT_NAME = ("[", "<function>")
 _BRACKET = re.compile(r"[\[{]")
 _NAME_SO_FAR = re.compile(rf"\s*+|{NAME}\s*+")
 _NAME = re.compile(NAME)
+_WORD = re.compile(r"\s*+\S*+\s*+")
 _AROUND_NAME = re.compile(r"^(?:functions\.|call:)|:\d+$")
 """What Kimi and Gemma write around a tool's name."""
 
@@ -29,8 +30,8 @@ _AROUND_NAME = re.compile(r"^(?:functions\.|call:)|:\d+$")
 class WrittenCalls:
     """Calls in the formats of `call_marks`, one behind the other.
 
-    A text is appended only as long as the whole can still be calls, which each character decides: so little else is
-    ever held back, and where the text was cut into chunks makes no difference.
+    A text is appended only as long as the whole can still be calls, which each character decides: so little else
+    than a call's arguments is held back, and where the text was cut into chunks makes no difference.
     """
 
     def __init__(self) -> None:
@@ -40,7 +41,7 @@ class WrittenCalls:
         self._size = 0
         self._state = "between"
         self._text = list[str]()
-        """What was said in this state: a name, or JSON."""
+        """What was said in this state: a name, another word, or JSON."""
         self._is_named = False
         """Whether the call's name is known before its JSON."""
         self._open = ""
@@ -81,6 +82,8 @@ class WrittenCalls:
         kind = STATES[self._state].text
         if kind == "name":
             return self._takes_name(text)
+        if kind == "word":
+            return self._takes_word(text)
         return self._takes_json(text) if kind == "json" else kind == "any" or not text.strip()
 
     def _takes_name(self, text: str) -> bool:
@@ -95,6 +98,11 @@ class WrittenCalls:
             return False
         self._enter(bracket[0])
         return self._takes(text[bracket.start() :])
+
+    def _takes_word(self, text: str) -> bool:
+        self._text.append(text)
+        so_far = "".join(self._text)
+        return len(so_far) <= _LONGEST_NAME and bool(_WORD.fullmatch(so_far))
 
     def _takes_json(self, text: str) -> bool:
         found = _JSON.fullmatch(self._open + text)
