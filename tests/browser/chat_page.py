@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from playwright.sync_api import Locator, Page, Route, expect
 
 UNTIL = """async () => {
@@ -72,6 +74,24 @@ class ChatPage:
         """Write a message and send it with Enter, without waiting for anything."""
         self.field.fill(text)
         self.field.press("Enter")
+
+    def ask_late(self, text: str) -> Callable[..., None]:
+        """Ask, and wait for the server's response to the form, which the page gets, or loses, when the returned
+        function is called.
+        """
+        held: list[Route] = []
+        self.page.route("**/messages", lambda route: held.append(route), times=1)
+        self.ask(text)
+        self.wait_for(held)
+        answer = held[0].fetch()
+
+        def arrive(*, is_lost: bool = False) -> None:
+            if is_lost:
+                held[0].abort()
+            else:
+                held[0].fulfill(response=answer)
+
+        return arrive
 
     def asked(self, text: str) -> None:
         """Ask, and wait for the whole answer, which the stream may bring, and for the form's own response."""

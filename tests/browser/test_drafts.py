@@ -83,15 +83,11 @@ def late(chat):
     """
 
     def ask_one():
-        held = []
         chat.asked("hello")
-        chat.page.route("**/messages", lambda route: held.append(route), times=1)
-        chat.ask("one")
-        chat.wait_for(held)
-        answer = held[0].fetch()
+        arrive = chat.ask_late("one")
         expect(chat.questions).to_have_count(2)
         chat.answered()
-        return lambda is_lost=False: held[0].abort() if is_lost else held[0].fulfill(response=answer)
+        return arrive
 
     return ask_one
 
