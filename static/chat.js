@@ -302,8 +302,8 @@
     const button = event.target.closest("button");
     if (!button) return;
     if (button.matches("figure .copy, .formula .copy, [data-source]")) copy(button).catch(() => says(button, "Not copied"));
-    // Stop replaces Send: the second half of a double click must not stop.
-    if (button.matches(".stop") && event.detail > 1) event.preventDefault();
+    // Stop replaces Send: the second half of a double click must not stop. A third one is meant.
+    if (button.matches(".stop") && event.detail === 2) event.preventDefault();
     if (button.id === "shortcutsButton") showShortcuts();
     if (button.matches(".notify")) Notification.requestPermission().then(() => { button.hidden = true; });
     if (button.id === "toEnd") { following = follows; toEnd(); focusField(); }

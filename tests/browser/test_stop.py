@@ -42,6 +42,14 @@ def test_the_second_half_of_a_double_click_on_send_is_no_stop(count, visit, gate
     assert chat.texts() == ["count", WORDS]
 
 
+def test_a_third_press_in_quick_succession_stops(count, visit):
+    chat = visit(count)
+    chat.ask("count")
+    chat.streaming("w99")
+    chat.stop_button.dispatch_event("click", {"detail": 3})
+    chat.answered("stopped")
+
+
 def test_stop_keeps_what_came_and_marks_it(count, model, visit):
     chat = visit(count)
     chat.ask("count")
