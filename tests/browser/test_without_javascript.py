@@ -44,6 +44,8 @@ def test_the_frame_shows_the_end_of_a_growing_answer(serve_model, model, visit, 
     frame = chat.page.frame_locator("iframe.reply-frame")
     text = frame.locator(".plain")
     expect(text).to_contain_text("line 39")
+    # Until the style sheets have arrived, a browser shows nothing, yet answers questions about the layout.
+    expect(frame.locator("body")).to_have_css("display", "flex")
     assert text.evaluate("text => text.getBoundingClientRect().bottom <= innerHeight")
     gates[0].set()
     expect(frame.get_by_role("link", name="The answer is complete")).to_be_in_viewport()
