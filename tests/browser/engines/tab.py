@@ -28,6 +28,8 @@ class Tab:
 
     def open(self, path: str = "/") -> Tab:
         self.driver.get(self.base + path)
+        # Without JavaScript, the driver does not wait: the page before may still be there, and be used.
+        self.until("location.href.startsWith(arguments[0])", self.base)
         return self
 
     def reload(self) -> None:
