@@ -8,7 +8,7 @@ import random
 import statistics
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -23,6 +23,8 @@ from bench.processes import Server
 THEIRS, OURS, FOLDERS = 20_000, 1_000, 200
 """Sessions of other programs, our own, and the folders of each program."""
 TIMES, CHANGES = 60, 30
+TIMES_APART, APART = 10, 2.0
+"""Lists without an open page, and the seconds between them: longer than a scan's result counts."""
 PATIENCE = 90.0
 """Seconds within which all of them must be scanned and indexed, and a change must be seen."""
 LATEST = 2_000
@@ -42,25 +44,40 @@ def sessions() -> list[Figure]:
         written = [_MAKERS[number % len(_MAKERS)](theirs, number) for number in range(THEIRS)]
         with _programs_in(theirs), processes.chat(plain) as without, _among(shared) as among:
             visitors = [Visitor(without), Visitor(among)]
-            page = HTTPConnection("127.0.0.1", among.port, timeout=PATIENCE)
-            page.request("GET", "/events")  # while a page is open, one thread scans instead of the requests
-            page.getresponse().read(1)
             for number in range(len(_MAKERS)):
                 _wait_for(visitors[1], f"/sessions?q=Question+{number}+of", f"Question {number} of")
+            apart = _both(visitors, "/sessions", TIMES_APART, APART)
+            page = HTTPConnection("127.0.0.1", among.port, timeout=PATIENCE)
+            page.request("GET", "/events")
+            page.getresponse().read(1)
             read = _read_in_silence(among)
-            took: tuple[list[float], list[float]] = [], []
-            for _ in range(TIMES):
-                for place in random.sample((0, 1), 2):
-                    took[place].append(visitors[place].get("/sessions", HTMX).milliseconds)
+            visitors = [Visitor(without), Visitor(among)]  # an idle connection is closed after a while
+            took = _both(visitors, "/sessions", TIMES)
+            grouped = _both(visitors, "/sessions?by=folder", TIMES)
             late = [_seen_after(visitors[1], *changed) for changed in random.sample(written, CHANGES)]
-    ratio = statistics.median(took[1]) / statistics.median(took[0])
     return [
         of_times("the list of sessions", took[0], None, judged="median"),
         of_times("the same with 20,000 of other programs", took[1], None, judged="median"),
-        Figure("the second to the first", ratio, "", 1.5, fixed=True),
+        Figure("the second to the first", _ratio(took), "", 1.5, fixed=True),
+        Figure("the same, grouped by folder", _ratio(grouped), "", 1.5, fixed=True),
+        Figure(f"the same, a list every {APART} s and no open page", _ratio(apart), "", 1.5, fixed=True),
         Figure(f"read in {QUIET:.0f} s in which nothing changes", read / 1000, "KB", MOST_READ, fixed=True),
         of_times("a change of one of them is in the list", late, LATEST, judged="p95"),
     ]
+
+
+def _both(visitors: Sequence[Visitor], path: str, times: int, apart: float = 0.0) -> Sequence[list[float]]:
+    """The milliseconds that each visitor's requests for this took, alternating, with so many seconds between them."""
+    took: tuple[list[float], ...] = tuple([] for _ in visitors)
+    for _ in range(times):
+        time.sleep(apart)
+        for place in random.sample(range(len(visitors)), len(visitors)):
+            took[place].append(visitors[place].get(path, HTMX).milliseconds)
+    return took
+
+
+def _ratio(took: Sequence[list[float]]) -> float:
+    return statistics.median(took[1]) / statistics.median(took[0])
 
 
 def _of_amplifier(folder: Path, number: int) -> tuple[Path, str]:
