@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import merge
+from itertools import islice
 
 from webchat.chat.search import Found, Hit, title_query
+from webchat.chat.session import by_folder as sessions_by_folder
 from webchat.housekeeping import Housekeeping
 from webchat.programs import OtherPrograms
 from webchat.replies.services import Services
 from webchat.session_reader import SessionReader
 from webchat.session_store import WebChatSession
-from webchat.session_store.rules import grouped_by_folder
 from webchat.storage.protocols import Shelf
 
 log = logging.getLogger(__name__)
@@ -53,15 +54,16 @@ class SessionDirectory:
         if shelf == "trash":
             trash = [item for item in self._housekeeping.trash(owner) if not wanted or wanted.matches(item.description)]
             trash = [item for item in trash if folder in (None, item.working_dir)]
-            return (grouped_by_folder(trash) if by_folder else trash)[start:end]
-        if not self._programs or shelf == "archive":
-            if by_folder:
-                return grouped_by_folder(self._store.sessions.page(owner, shelf, wanted, 0, None, folder))[start:end]
+            return list(islice(_grouped(trash, {}), start, end)) if by_folder else trash[start:end]
+        has_theirs = bool(self._programs) and shelf != "archive"
+        if not (has_theirs or by_folder):
             return self._store.sessions.page(owner, shelf, wanted, start, count, folder)
         most = None if by_folder else end
-        ours = [] if program else self._store.sessions.page(owner, shelf, wanted, 0, most, folder)
-        merged = _merged(ours, self._programs.page(wanted, most, folder, program))
-        return (grouped_by_folder(merged) if by_folder else merged)[start:end]
+        ours = [] if has_theirs and program else self._store.sessions.page(owner, shelf, wanted, 0, most, folder)
+        if by_folder:
+            theirs = self._programs.by_folder(wanted, folder, program) if has_theirs else {}
+            return list(islice(_grouped(ours, theirs), start, end))
+        return list(islice(_merged(ours, self._programs.page(wanted, most, folder, program)), start, end))
 
     def search(
         self,
@@ -97,10 +99,21 @@ class SessionDirectory:
         return Found(hits[:limit], ours.complete and theirs.complete, ours.partial or theirs.partial)
 
 
-def _merged(ours: Sequence[WebChatSession], theirs: Sequence[WebChatSession]) -> list[WebChatSession]:
-    """Both lists merged: temporary and pinned sessions first, then the newest. Each list keeps its order."""
-    first = [session for session in ours if session.pinned or session.temporary]
-    return [*first, *merge(ours[len(first) :], theirs, key=lambda session: session.last_active, reverse=True)]
+def _merged(ours: Sequence[WebChatSession], theirs: Sequence[WebChatSession]) -> Iterator[WebChatSession]:
+    """Both lists merged: temporary and pinned sessions, with which ours begin, then the newest first."""
+    first = [session for session in ours if session.pinned or session.temporary] if theirs else ours
+    yield from first
+    yield from merge(ours[len(first) :], theirs, key=lambda session: session.last_active, reverse=True)
+
+
+def _grouped(
+    ours: Iterable[WebChatSession], theirs: Mapping[str, Sequence[WebChatSession]]
+) -> Iterator[WebChatSession]:
+    """The sessions of each folder, merged; the folder of the first comes first. Merges no more than is read."""
+    own = sessions_by_folder(ours)
+    first = _merged([found[0] for found in own.values()], [found[0] for found in theirs.values()])
+    for folder in dict.fromkeys(session.working_dir for session in first):
+        yield from _merged(own.get(folder, ()), theirs.get(folder, ()))
 
 
 def _asked(find: Callable[[], Found]) -> Found:

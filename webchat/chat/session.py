@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,6 +90,14 @@ def session_of(row: Row) -> WebChatSession:
         row.get("deleted_at"),
         temporary=row.get(TEMPORARY) is True,
     )
+
+
+def by_folder(sessions: Iterable[WebChatSession]) -> dict[str, list[WebChatSession]]:
+    """The sessions of each folder, in their order; the folder of the first comes first."""
+    folders: dict[str, list[WebChatSession]] = {}
+    for session in sessions:
+        folders.setdefault(session.working_dir, []).append(session)
+    return folders
 
 
 def kept_since(row: Row) -> float:

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 
 from webchat import threads
@@ -18,7 +18,7 @@ from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message
 from webchat.chat.messages import Messages
 from webchat.chat.search import Found, TitleQuery
-from webchat.chat.session import WORKS_FOR, WebChatSession
+from webchat.chat.session import WebChatSession
 from webchat.errors import NoThreads, ReadOnlySession, SessionNotFound, storing
 from webchat.programs.catalog import Catalog, Entry, measured
 from webchat.programs.notices import Notices
@@ -81,7 +81,7 @@ class OtherPrograms:
         if self._catalog.get(session_id) is None:
             self._see()
         entry = self._catalog.get(session_id)
-        return _session_of(entry) if entry else None
+        return entry.session if entry else None
 
     def refuse(self, session_id: str) -> None:
         """Raises ReadOnlySession if it is one of these."""
@@ -97,11 +97,18 @@ class OtherPrograms:
         """The first sessions whose titles match, newest first; optionally of one folder or one program."""
         if self._programs:
             self._see()
-        return [_session_of(entry) for entry in self._catalog.page(query, most, folder, program)]
+        return self._catalog.page(query, most, folder, program)
+
+    def by_folder(
+        self, query: TitleQuery | None, folder: str | None, program: str | None = None
+    ) -> Mapping[str, Sequence[WebChatSession]]:
+        """The sessions of each folder whose titles match, newest first; the folder of the newest comes first."""
+        self._see()
+        return self._catalog.by_folder(query, folder, program)
 
     def working_for(self, session_id: str) -> list[WebChatSession]:
         """The sessions of subagents that worked for this one, oldest first."""
-        return [_session_of(entry) for entry in self._catalog.working_for(session_id)]
+        return self._catalog.working_for(session_id)
 
     def conversation_version(self, session_id: str) -> object:
         """Differs from an earlier one when the conversation has changed."""
@@ -144,7 +151,9 @@ class OtherPrograms:
 
         def is_wanted(session_id: str) -> bool:
             entry = self._catalog.get(session_id)
-            return entry is not None and folder in (None, entry.working_dir) and program in (None, entry.program.name)
+            if entry is None or entry.session is None:
+                return False
+            return folder in (None, entry.session.working_dir) and program in (None, entry.program.name)
 
         return self._index.find(query, None, is_wanted, limit)
 
@@ -255,19 +264,3 @@ def _read(entry: Entry) -> Read:
     except Exception as error:
         log.warning("session %s cannot be parsed", entry.name, exc_info=True)
         raise OSError(errno.EINVAL, "cannot be parsed") from error
-
-
-def _session_of(entry: Entry) -> WebChatSession:
-    described = entry.described
-    assert described is not None  # noqa: S101  (others are not given out)
-    return WebChatSession(
-        entry.name,
-        entry.title,
-        described.created_at or entry.last_active,
-        entry.last_active,
-        is_active=False,
-        extra={"working_dir": entry.working_dir} | ({WORKS_FOR: entry.parent} if entry.parent else {}),
-        begun=True,
-        title_by="model",
-        program=entry.program.label,
-    )

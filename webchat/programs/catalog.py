@@ -6,13 +6,14 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 
 from webchat.chat.folding import folded
 from webchat.chat.search import TitleQuery
-from webchat.chat.session import is_session_id
+from webchat.chat.session import WORKS_FOR, WebChatSession, by_folder, is_session_id
 from webchat.chat.texts import DEFAULT_DESCRIPTION
 from webchat.chat.times import time_of
 from webchat.programs.program import Described, Program, Spotted
@@ -31,27 +32,14 @@ class Entry:
     name: str
     program: Program
     spotted: Spotted
-    described: Described | None
+    session: WebChatSession | None
     """None if it should not be listed."""
     folded_title: str = ""
 
     @property
-    def title(self) -> str:
-        return (self.described.title if self.described else "") or DEFAULT_DESCRIPTION
-
-    @property
-    def working_dir(self) -> str:
-        return (self.described.working_dir if self.described else "") or "~"
-
-    @property
-    def last_active(self) -> str:
-        return time_of(self.spotted.time)
-
-    @property
     def parent(self) -> str | None:
         """Our id for the session that this one works for."""
-        parent = self.described.parent if self.described else None
-        return name_of(self.program.name, parent) if parent else None
+        return self.session.extra.get(WORKS_FOR) if self.session else None
 
 
 def name_of(program: str, session_id: str) -> str:
@@ -70,6 +58,7 @@ class Catalog:
         self._known: dict[str, dict[str, Spotted]] = {program.name: {} for program in self._programs}
         self._entries: dict[str, Entry] = {}
         self._listed: tuple[Entry, ...] = ()
+        self._by_folder: Mapping[str, Sequence[WebChatSession]] = {}
         self.programs: dict[str, str] = {}
         """The programs that have sessions in the list: name and label."""
         self.version = 0
@@ -106,7 +95,10 @@ class Catalog:
         except Exception:  # removed meanwhile, unreadable, or of an unexpected shape
             log.info("session %s cannot be read", name, exc_info=True)
             described = None
-        return Entry(name, program, spotted, described, folded(described.title) if described else "")
+        if described is None:
+            return Entry(name, program, spotted, None)
+        session = _session(name, program, spotted, described)
+        return Entry(name, program, spotted, session, folded(described.title))
 
     def _take_in(self, described: Collection[Entry], gone: Collection[str]) -> None:
         if not described and not gone:
@@ -115,8 +107,9 @@ class Catalog:
             entries = {name: entry for name, entry in self._entries.items() if name not in gone}
             entries |= {entry.name: entry for entry in described}
             self._entries = entries
-            listed = (entry for entry in entries.values() if entry.described and not entry.parent)
+            listed = (entry for entry in entries.values() if entry.session and not entry.parent)
             self._listed = tuple(sorted(listed, key=lambda entry: -entry.spotted.time))
+            self._by_folder = by_folder(self.page(None, None, None, None))
             self.programs = {entry.program.name: entry.program.label for entry in self._listed}
             self.version += 1
         self._changed([*gone, *(entry.name for entry in described)])
@@ -134,27 +127,53 @@ class Catalog:
     def get(self, name: str) -> Entry | None:
         """The session; None if it does not exist or should not be shown."""
         entry = self._entries.get(name)
-        return entry if entry and entry.described else None
+        return entry if entry and entry.session else None
 
     def all(self) -> Collection[Entry]:
         """All sessions that may be shown, including subagents' work."""
-        return [entry for entry in self._entries.values() if entry.described]
+        return [entry for entry in self._entries.values() if entry.session]
 
-    def working_for(self, name: str) -> list[Entry]:
+    def working_for(self, name: str) -> list[WebChatSession]:
         """The sessions of subagents that worked for this one, oldest first."""
-        found = [entry for entry in self.all() if entry.parent == name]
-        return sorted(found, key=lambda entry: (entry.described and entry.described.created_at) or entry.last_active)
+        found = [entry.session for entry in self.all() if entry.session and entry.parent == name]
+        return sorted(found, key=lambda session: session.created_at)
 
-    def page(self, query: TitleQuery | None, most: int | None, folder: str | None, program: str | None) -> list[Entry]:
+    def page(
+        self, query: TitleQuery | None, most: int | None, folder: str | None, program: str | None
+    ) -> list[WebChatSession]:
         """The first matching sessions of the list, newest first."""
-        found: list[Entry] = []
+        return list(islice(self._matching(query, folder, program), most))
+
+    def by_folder(
+        self, query: TitleQuery | None, folder: str | None, program: str | None
+    ) -> Mapping[str, Sequence[WebChatSession]]:
+        """The matching sessions of each folder, newest first; the folder of the newest comes first."""
+        is_narrowed = query is not None or folder is not None or program is not None
+        return by_folder(self._matching(query, folder, program)) if is_narrowed else self._by_folder
+
+    def _matching(self, query: TitleQuery | None, folder: str | None, program: str | None) -> Iterator[WebChatSession]:
         for entry in self._listed:
-            if most is not None and len(found) == most:
-                break
-            is_wanted = folder in (None, entry.working_dir) and program in (None, entry.program.name)
-            if is_wanted and (query is None or query.matches_folded(entry.folded_title)):
-                found.append(entry)
-        return found
+            is_wanted = program in (None, entry.program.name) and (
+                not query or query.matches_folded(entry.folded_title)
+            )
+            if is_wanted and entry.session and folder in (None, entry.session.working_dir):
+                yield entry.session
+
+
+def _session(name: str, program: Program, spotted: Spotted, described: Described) -> WebChatSession:
+    parent, last_active = described.parent, time_of(spotted.time)
+    works_for = {WORKS_FOR: name_of(program.name, parent)} if parent else {}
+    return WebChatSession(
+        name,
+        described.title or DEFAULT_DESCRIPTION,
+        described.created_at or last_active,
+        last_active,
+        is_active=False,
+        extra={"working_dir": described.working_dir or "~"} | works_for,
+        begun=True,
+        title_by="model",
+        program=program.label,
+    )
 
 
 def measured(look: Callable[[], object]) -> float:
