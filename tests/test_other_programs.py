@@ -401,6 +401,22 @@ def test_a_search_is_complete_only_with_all_sessions_in_its_index(manager):
         assert len(found.hits) == DESCRIBED_AT_ONCE + 1
 
 
+def test_a_list_that_is_requested_regularly_does_not_wait_for_scans(manager):
+    scanned_in, stopping = [], threading.Event()
+
+    class Watched(Many):
+        def scan(self, known):
+            scanned_in.append(threading.current_thread())
+            return []
+
+    programs = OtherPrograms([Watched()], manager.storage, stopping)
+    programs.page(None, None, None)
+    assert scanned_in == [threading.current_thread()]
+    until(lambda: programs.page(None, None, None) or scanned_in[-1] is not threading.current_thread())
+    stopping.set()
+    assert scanned_in.count(threading.current_thread()) == 1
+
+
 def test_what_was_said_is_searched(client, all_three):
     until(lambda: listed(client, "?q=clock")["complete"])
     [hit] = listed(client, "?q=clock")["hits"]

@@ -27,11 +27,11 @@ from webchat.storage.protocols import Storage
 
 log = logging.getLogger(__name__)
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 1.5
-"""Seconds between two scans while a page is open, within which the duration of a scan decides."""
+"""Seconds between two scans while somebody is interested, within which the duration of a scan decides."""
 SHARE, TOLD_SHARE = 20, 5
 """How many times as long as a scan the pause is, and how many at least before a notice may end it."""
 WANTED_FOR = 40.0
-"""Seconds after which no page is considered open: an open one asks with each of its keep-alive events."""
+"""Seconds after which nobody is considered interested: an open page asks with each of its keep-alive events."""
 FIRST_PATIENCE = 0.3
 """Seconds that the first list waits for the first scan."""
 KEPT = 8
@@ -52,7 +52,7 @@ class OtherPrograms:
         self._read: OrderedDict[str, tuple[object, Conversation]] = OrderedDict()
         self._wanted_at = self._looked_at = float("-inf")
         self._first = threading.Event()
-        """Set when the first scan has ended."""
+        """Set when the thread has ended its first scan."""
         self._is_watching = False
         self.longest_pause = LONGEST_PAUSE
 
@@ -175,19 +175,27 @@ class OtherPrograms:
     # Looking for changes
 
     def _see(self) -> None:
-        """Note that somebody is interested, and start the scanning thread; if none can be started, scan in this one."""
+        """Note that somebody is interested, and see that the catalogue is fresh.
+
+        A first request scans. If another one follows soon, a thread scans from then on.
+        """
         self._wanted_at = time.monotonic()
+        if not self._is_watching and LONGEST_PAUSE < self._wanted_at - self._looked_at < WANTED_FOR:
+            self._watch()
         if self._is_watching:
             self._first.wait(FIRST_PATIENCE)
-        elif time.monotonic() - self._looked_at > LONGEST_PAUSE and self._looking.acquire(timeout=FIRST_PATIENCE):
+        elif self._is_stale() and self._looking.acquire(timeout=FIRST_PATIENCE):
             try:
-                if time.monotonic() - self._looked_at > LONGEST_PAUSE:
+                if self._is_stale():
                     self._refresh(lambda: False)
             finally:
                 self._looking.release()
 
+    def _is_stale(self) -> bool:
+        return time.monotonic() - self._looked_at > LONGEST_PAUSE
+
     def _watch(self) -> None:
-        """Make sure that a thread scans for changes while pages are open."""
+        """Make sure that a thread scans for changes as long as somebody is interested."""
         with self._guard:
             if not self._is_watching:
                 with suppress(NoThreads):  # then whoever asks scans
@@ -204,6 +212,7 @@ class OtherPrograms:
             with self._guard:
                 if self._stopping.is_set() or time.monotonic() - self._wanted_at > WANTED_FOR:
                     self._is_watching = False
+                    self._first.clear()
                     return
             notices.forget()
             try:
