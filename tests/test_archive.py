@@ -586,6 +586,33 @@ def test_by_the_command_line(full, home, tmp_path):
     assert run(main, ["export", "--home", other, "nobody"]).exit_code == 3
 
 
+@pytest.mark.files
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("all.zip", b"PK"),
+        ("all", b"PK"),
+        ("all.jsonl", b'{"type":"session"'),
+        ("a.md", b"# "),
+        ("a.html", b"<!doctype"),
+    ],
+)
+def test_a_files_ending_decides_about_its_format(full, home, tmp_path, name, begins):
+    file = tmp_path / name
+    assert CliRunner().invoke(main, ["export", "--home", str(home), "-o", str(file)]).exit_code == 0
+    assert file.read_bytes().startswith(begins)
+
+
+def test_a_zip_is_not_written_to_a_terminal(home):
+    master, slave = os.openpty()
+    command = [sys.executable, "-m", "webchat", "export", "--home", str(home)]
+    done = subprocess.run(command, stdout=slave, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False, timeout=60)
+    os.close(slave)
+    os.close(master)
+    assert done.returncode == 2
+    assert "use -o FILE, a pipe, or --format jsonl" in " ".join(done.stderr.split())
+
+
 def test_an_import_of_no_file_at_a_terminal_waits_for_no_typing(home):
     master, slave = os.openpty()
     command = [sys.executable, "-m", "webchat", "import", "--home", str(home)]

@@ -61,6 +61,9 @@ def say(client, text: str) -> str:
     return answer.get_json()["response"]
 
 
+NOTHING_ELSE = "; 0 into the trash, 0 memories, 0 unsent messages"
+
+
 class TestMoving:
     def test_all_goes_into_a_database_and_back_byte_for_byte(self, command, chat, tmp_path, home, backend):
         files = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_DATABASE": "", "TESTING": True}, backend=backend)
@@ -69,13 +72,13 @@ class TestMoving:
             client.post("/api/session", json={})
             say(client, text)
         files.extensions["webchat"].close()
-        out = CliRunner().invoke(main, ["export", "--home", str(home), "--database", ""])
+        out = CliRunner().invoke(main, ["export", "--format", "jsonl", "--home", str(home), "--database", ""])
         (tmp_path / "all.jsonl").write_bytes(out.stdout_bytes)
         webchat = f"{shlex.quote(sys.executable)} -m webchat"
         moves = f"{webchat} export --home {shlex.quote(str(home))} --database '' | {webchat} import"
         brought = subprocess.run(["sh", "-c", moves], cwd=ROOT, capture_output=True, text=True, check=True)
-        assert (brought.stdout, brought.stderr) == ("<stdin>: 3 imported, 0 here already\n", "")
-        back = command("export")
+        assert (brought.stdout, brought.stderr) == (f"<stdin>: 3 imported, 0 here already{NOTHING_ELSE}\n", "")
+        back = command("export", "--format", "jsonl")
         assert lines(back.stdout_bytes) == lines(out.stdout_bytes)
         assert command("import", str(tmp_path / "all.jsonl")).output.count("3 here already") == 1
         assert not (tmp_path / "unused").exists(), "nothing is written beside the database"
@@ -93,8 +96,7 @@ class TestMoving:
                 items.append(QueuedMessage("k", "later", created_at=manager.now()))
             memories = MemoryStore(manager.storage.documents)
             memories.remember("tea"), memories.delete(memories.remember("coffee")["id"])
-        out = CliRunner().invoke(main, ["export", "--format", "zip", *files])
-        (tmp_path / "all.zip").write_bytes(out.stdout_bytes)
+        assert CliRunner().invoke(main, ["export", "-o", str(tmp_path / "all.zip"), *files]).exit_code == 0
         told = command("import", str(tmp_path / "all.zip")).output
         assert "1 imported, 0 here already; 1 into the trash, 2 memories, 1 unsent messages" in told
         _, there = chat
@@ -106,7 +108,7 @@ class TestMoving:
             ["coffee"],
         ]
         back = ["--home", str(tmp_path / "back"), "--database", ""]
-        (tmp_path / "back.zip").write_bytes(command("export", "--format", "zip").stdout_bytes)
+        (tmp_path / "back.zip").write_bytes(command("export").stdout_bytes)
         told = CliRunner().invoke(main, ["import", *back, str(tmp_path / "back.zip")]).output
         assert "1 imported, 0 here already; 1 into the trash, 2 memories, 1 unsent messages" in told
         assert command("export", "--format", "zip", kept).exit_code == 2

@@ -1,4 +1,4 @@
-"""A whole chat moves from plain files to PostgreSQL and back: `webchat export --format zip | webchat import`."""
+"""A whole chat moves from plain files to PostgreSQL and back: `webchat export | webchat import`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Place:
         self.options, self.place = [str(option) for option in options], place
 
     def exported(self) -> bytes:
-        return webchat("export", "--format", "zip", *self.options).stdout_bytes
+        return webchat("export", *self.options).stdout_bytes
 
     def imports(self, data: bytes, *options, code=0):
         with tempfile.NamedTemporaryFile(suffix=".zip") as file:
@@ -492,7 +492,7 @@ class TestSavedSettings:
             draft.data = b'{"theme": "dark"'
         told = base.imports(out, *MISSING, code=1)
         assert "No settings were imported: those here are damaged." in told.stderr
-        told = webchat("export", "--format", "zip", *base.options, code=1)
+        told = webchat("export", *base.options, code=1)
         assert "Some of the saved settings cannot be read" in told.stderr
         with closing(storage_at(base.place)) as storage:
             assert storage.documents.read(SETTINGS) == b'{"theme": "dark"'

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -34,6 +35,7 @@ OTHERS = (
     "{} sessions that are not in this export. “webchat people” lists them; “webchat people export NAME” exports all of "
     "one person's data."
 )
+FORMATS = (*EXPORT_FORMATS, "zip")
 SETTINGS_DAMAGED = "Some of the saved settings cannot be read and are not exported. “webchat doctor” shows the details."
 
 
@@ -58,16 +60,17 @@ def _kept(place: Place) -> Iterator[WebChatSessionManager]:
 @click.option(
     "--format",
     "form",
-    type=click.Choice([*EXPORT_FORMATS, "zip"]),
-    default="jsonl",
-    show_default=True,
-    help="JSON Lines, or a zip, which also has the trash, queued messages, memories and, without --owner, saved "
-    "settings: both can be imported. Markdown and HTML are for reading.",
+    type=click.Choice(FORMATS),
+    help="A zip has everything: also the trash, queued messages, memories and, without --owner, saved settings. JSON "
+    "Lines have the sessions; both can be imported. Markdown and HTML are for reading. By default FILE's ending "
+    "decides; without one, it is a zip, or JSON Lines if sessions are named.",
 )
-def export_sessions(place: Place, owner: str | None, session_ids: tuple[str, ...], output: str, form: str) -> None:
-    """Export sessions; by default all of them."""
-    if form == "zip" and session_ids:
-        raise click.UsageError("A zip contains all sessions: name none, or choose another format.")
+def export_sessions(
+    place: Place, owner: str | None, session_ids: tuple[str, ...], output: str, form: str | None
+) -> None:
+    """Export sessions; by default everything."""
+    form = form or _form(output, session_ids)
+    _check(form, output, session_ids)
     with _kept(place) as manager:
         every = sorted(manager.list_sessions(owner), key=lambda session: (session.created_at, session.session_id))
         chosen = [_called(name, every, manager) for name in session_ids] or [item for item in every if item.begun]
@@ -85,6 +88,20 @@ def export_sessions(place: Place, owner: str | None, session_ids: tuple[str, ...
     if others:
         click.echo(OTHERS.format(f"{others} people have" if others > 1 else "1 person has"), err=True)
     sys.exit(1 if notices or (others and not chosen) else 0)
+
+
+def _form(output: str, session_ids: Sequence[str]) -> str:
+    """The format to export in if none is chosen."""
+    ending = Path(output).suffix.removeprefix(".")
+    return ending if ending in FORMATS else "jsonl" if session_ids else "zip"
+
+
+def _check(form: str, output: str, session_ids: Sequence[str]) -> None:
+    """Raises click.UsageError if that cannot be exported so."""
+    if form == "zip" and session_ids:
+        raise click.UsageError("A zip contains all sessions: name none, or choose another format.")
+    if form == "zip" and output == "-" and sys.stdout.isatty():
+        raise click.UsageError("A zip cannot be shown in a terminal: use -o FILE, a pipe, or --format jsonl.")
 
 
 def _everything(manager: WebChatSessionManager, owner: str | None, file: IO[bytes]) -> list[str]:

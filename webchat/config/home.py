@@ -35,7 +35,7 @@ def move_out() -> str:
     if _has_sessions(new):
         return (
             f"The conversations in {old} are not shown, because {new} is used. "
-            f"“webchat export --home {old} > all.jsonl” and “webchat import all.jsonl” bring them here."
+            f"“webchat export --home {old} -o all.zip” and “webchat import all.zip” bring them here."
         )
     for folder in (new, new / SERVER_DIR):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
