@@ -68,6 +68,16 @@ def test_an_older_and_a_newer_export_in_one_zip_are_one_conversation(manager, na
     assert (again.imported, again.grown, again.known) == ([], [], 4)
 
 
+def test_a_session_that_two_exports_of_one_zip_make_longer_counts_once(manager, bring_in):
+    (session_id,) = bring_in(talk("one", "two")).imported
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("a.json", json.dumps([talk("one", "two", "three")]))
+        archive.writestr("b.json", json.dumps([talk("one", "two", "three", "four")]))
+    report = manager.archive.bring_in(data, None)
+    assert (report.grown, report.known, said(manager, session_id)[2:]) == ([session_id], 0, ["three", "four"])
+
+
 def test_what_was_said_here_since_stays_and_is_shown(manager, bring_in):
     (session_id,) = bring_in(talk("one", "two")).imported
     manager.send_message("mine", session_id)

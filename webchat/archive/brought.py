@@ -101,9 +101,16 @@ class Report:
     """None if it was not the export of a person."""
     stopped: bool = False
     """Whether it ended before the file did."""
+    _grown: set[str] = field(default_factory=set)
     _problems: list[str] = field(default_factory=list)
     _unread: dict[tuple[str, str], _Unread] = field(default_factory=dict)
     _more: int = 0
+
+    def grow(self, session_id: str) -> None:
+        """Note that an existing session has grown; it counts once."""
+        if session_id not in self._grown:
+            self._grown.add(session_id)
+            self.grown.append(session_id)
 
     @property
     def problems(self) -> list[str]:
@@ -143,7 +150,8 @@ class Report:
     def add(self, other: Report, name: str = "") -> None:
         """Append the report of a file with this name."""
         self.imported += other.imported
-        self.grown += other.grown
+        for session_id in other.grown:
+            self.grow(session_id)
         self.in_trash += other.in_trash
         self.known += other.known
         self.empty += other.empty

@@ -95,7 +95,7 @@ class Intake:
             return
         if has_grown:
             self._earlier.forget()
-            report.grown.append(name)
+            report.grow(name)
             report.missing += found.missing
         else:
             report.known += 1
