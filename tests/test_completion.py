@@ -120,6 +120,7 @@ def test_sessions_are_completed_by_their_ids(completed, home):
     manager.close()
     assert completed("webchat sessions show ") == [ids[0]]
     assert completed(f"webchat ask --session {ids[0][:15]}") == [ids[0]]
+    assert completed(f"webchat export --format md {ids[0][:15]}") == [ids[0]]
     assert completed("webchat sessions restore ") == [ids[1]]
     short = ids[0].removeprefix("mock-session-")
     assert completed(f"webchat sessions show {short[:4]}") == [short]

@@ -18,6 +18,7 @@ from webchat.chat.session import is_called, short_id
 from webchat.cli.output import written
 from webchat.cli.place import Place, owner_option, place_options, settings_at
 from webchat.cli.program import CTRL_C
+from webchat.cli.session_id import sessions_that_begin_so
 from webchat.cli.terminal import plain
 from webchat.conventions import EXPORT_FORMATS
 from webchat.errors import SessionNotFound
@@ -55,7 +56,7 @@ def _kept(place: Place) -> Iterator[WebChatSessionManager]:
 @click.command("export")
 @place_options
 @owner_option
-@click.argument("session_ids", nargs=-1, metavar="[SESSION]...")
+@click.argument("session_ids", shell_complete=sessions_that_begin_so, nargs=-1, metavar="[SESSION]...")
 @click.option("-o", "--output", default="-", help="File to write to; standard output by default.", metavar="FILE")
 @click.option(
     "--format",
