@@ -113,6 +113,7 @@ def test_the_terminal_shows_what_it_lists_and_says_that_it_can_only_be_read(comm
         code, output, errors = command(*arguments)
         assert (code, output) == (7, "")
         assert "you can read it here, but not change it" in errors
+        assert "with /fork in “webchat chat”" in errors
 
 
 def test_a_question_in_one_is_refused_before_a_model_is_started(command, tmp_path):

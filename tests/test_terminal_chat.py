@@ -230,6 +230,8 @@ def test_versions_are_made_and_chosen_here_and_on_the_page(chat, model, beside, 
     typing.says("/edit tea?")
     typing.until("› tea?", "About tea, then.")
     until(lambda: is_answered(beside, "About tea, then."))
+    typing.says("/branch 2 1")
+    typing.until("This version is shown already.")
     typing.says("/branch 7 7")
     typing.until("Give two numbers")
     typing.says("/fork")

@@ -73,7 +73,10 @@ class Held(WebChatError):
 class ReadOnlySession(WebChatError):
     """The session belongs to another program."""
 
-    says = "This conversation is another program's: you can read it here, but not change it. Continue it in a copy."
+    says = (
+        "This conversation is another program's: you can read it here, but not change it. Continue it in a copy: with "
+        "“Continue here” on its page, or with /fork in “webchat chat”."
+    )
 
 
 class UnsupportedExport(WebChatError):

@@ -146,6 +146,8 @@ class Commands:
             chosen = None
         if chosen is None:
             raise InvalidInput("Give two numbers: /branches lists them.")
+        if any(message["id"] == chosen for message in messages):
+            self._here.say("This version is shown already.")
         self._chat.post(self._path("messages", chosen, "select"))
 
     def _fork(self, _: str) -> None:
