@@ -253,7 +253,7 @@ def test_the_command_line_takes_along_whose_it_is_told(app, adas, home):
     from webchat.cli import main
 
     def exported(*options: str) -> tuple[int, str, str]:
-        result = CliRunner().invoke(main, ["export", "--home", str(home), *options])
+        result = CliRunner().invoke(main, ["export", "--format", "jsonl", "--home", str(home), *options])
         return result.exit_code, result.stdout, result.stderr
 
     assert WORD in exported("--owner", "ada")[1]
