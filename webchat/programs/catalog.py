@@ -58,7 +58,8 @@ class Catalog:
         self._known: dict[str, dict[str, Spotted]] = {program.name: {} for program in self._programs}
         self._entries: dict[str, Entry] = {}
         self._listed: tuple[Entry, ...] = ()
-        self._by_folder: Mapping[str, Sequence[WebChatSession]] = {}
+        self._by_folder: Mapping[str, Sequence[WebChatSession]] | None = None
+        """The list by folder; None until somebody asks for it."""
         self.programs: dict[str, str] = {}
         """The programs that have sessions in the list: name and label."""
         self.version = 0
@@ -109,7 +110,7 @@ class Catalog:
             self._entries = entries
             listed = (entry for entry in entries.values() if entry.session and not entry.parent)
             self._listed = tuple(sorted(listed, key=lambda entry: -entry.spotted.time))
-            self._by_folder = by_folder(self.page(None, None, None, None))
+            self._by_folder = None
             self.programs = {entry.program.name: entry.program.label for entry in self._listed}
             self.version += 1
         self._changed([*gone, *(entry.name for entry in described)])
@@ -148,8 +149,12 @@ class Catalog:
         self, query: TitleQuery | None, folder: str | None, program: str | None
     ) -> Mapping[str, Sequence[WebChatSession]]:
         """The matching sessions of each folder, newest first; the folder of the newest comes first."""
-        is_narrowed = query is not None or folder is not None or program is not None
-        return by_folder(self._matching(query, folder, program)) if is_narrowed else self._by_folder
+        if query is not None or folder is not None or program is not None:
+            return by_folder(self._matching(query, folder, program))
+        with self._guard:
+            if self._by_folder is None:
+                self._by_folder = by_folder(self._matching(None, None, None))
+            return self._by_folder
 
     def _matching(self, query: TitleQuery | None, folder: str | None, program: str | None) -> Iterator[WebChatSession]:
         for entry in self._listed:
