@@ -18,6 +18,7 @@ MESSAGE = "article.message"
 ANSWER = 'article[data-role="assistant"]'
 QUESTION = 'article[data-role="user"]'
 FIELD = "#messageInput"
+STYLED = "[...document.querySelectorAll('link[rel=stylesheet]')].every((link) => link.sheet)"
 
 
 class Tab:
@@ -29,7 +30,7 @@ class Tab:
     def open(self, path: str = "/") -> Tab:
         self.driver.get(self.base + path)
         # Without JavaScript, the driver does not wait: the page before may still be there, and be used.
-        self.until("location.href.startsWith(arguments[0])", self.base)
+        self.until("location.href.startsWith(arguments[0]) && document.readyState === 'complete'", self.base)
         return self
 
     def reload(self) -> None:
@@ -61,11 +62,14 @@ class Tab:
         return self.driver.find_elements(By.CSS_SELECTOR, css)[-1]
 
     def click(self, css: str) -> None:
-        """Click on the last match once it is visible. If it is swapped away meanwhile, find it again."""
+        """Click on the last match once it is visible and has its styles, which would move it while it is clicked.
+
+        If it is swapped away meanwhile, find it again.
+        """
         wait = WebDriverWait(self.driver, PATIENCE, 0.03, [StaleElementReferenceException])
 
         def clicked(_: WebDriver) -> bool:
-            self.until("[...document.querySelectorAll(arguments[0])].at(-1)?.checkVisibility()", css)
+            self.until(f"{STYLED} && [...document.querySelectorAll(arguments[0])].at(-1)?.checkVisibility()", css)
             self.element(css).click()
             return True
 
